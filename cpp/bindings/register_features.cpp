@@ -1,0 +1,33 @@
+// Scores of features and labels.
+#include <pybind11/stl.h>
+
+#include "arrays.hpp"
+#include "call.hpp"
+#include "register.hpp"
+#include "transferscore/h_score.hpp"
+
+namespace transferscore {
+
+template <class T>
+void register_features_of(py::module_& module) {
+  module.def(
+      "h_score",
+      [](const Array<T>& features, const Array<std::int32_t>& ids, const std::vector<Index>& n_classes,
+         bool ledoit_wolf, double intensity, bool adjust_for_chance, int n_threads) {
+        const auto view = matrix_view(features);
+        const auto labels = label_sets(ids, n_classes);
+        const HScoreOptions options{ledoit_wolf, intensity, adjust_for_chance};
+        const HScore score =
+            run(n_threads, [&](const Execution& execution) { return h_score<T>(view, labels, options, execution); });
+        return py::make_tuple(to_array(score.values), score.intensity, score.rank, score.chance);
+      },
+      py::arg("features").noconvert(), py::arg("ids").noconvert(), py::arg("n_classes"), py::kw_only(),
+      py::arg("ledoit_wolf"), py::arg("intensity"), py::arg("adjust_for_chance"), py::arg("n_threads"));
+}
+
+void register_features(py::module_& module) {
+  register_features_of<float>(module);
+  register_features_of<double>(module);
+}
+
+}  // namespace transferscore

@@ -1,0 +1,65 @@
+// Integer labels of any values as class ids 0 .. K-1, in the order of the labels.
+#pragma once
+
+#include "parallel.hpp"
+
+namespace transferscore {
+
+namespace detail {
+
+/// Labels from a narrow range, by a table with a place for each value of the range.
+template <class I>
+Index tabulate(const I* labels /* (n,) */, Index n, I low, Index range, std::int32_t* ids /* (n,) */) {
+  constexpr std::int32_t absent = -1, present = 0;
+  std::vector<std::int32_t> table(range, absent);
+  for (Index i = 0; i < n; ++i) table[labels[i] - low] = present;
+  Index n_classes = 0;
+  for (auto& entry : table)
+    if (entry == present) entry = static_cast<std::int32_t>(n_classes++);
+  for (Index i = 0; i < n; ++i) ids[i] = table[labels[i] - low];
+  return n_classes;
+}
+
+/// Labels far apart, by sorting.
+template <class I>
+Index rank_by_sorting(const I* labels /* (n,) */, Index n, std::int32_t* ids /* (n,) */) {
+  std::vector<I> classes(labels, labels + n);
+  std::sort(classes.begin(), classes.end());
+  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  for (Index i = 0; i < n; ++i)
+    ids[i] = static_cast<std::int32_t>(std::lower_bound(classes.begin(), classes.end(), labels[i]) - classes.begin());
+  return static_cast<Index>(classes.size());
+}
+
+/// Writes ids (n,) of one label set and returns its number of classes.
+template <class I>
+Index class_ids_of_set(const I* labels /* (n,) */, Index n, std::int32_t* ids) {
+  I low = labels[0], high = labels[0];
+  for (Index i = 1; i < n; ++i) {
+    low = std::min(low, labels[i]);
+    high = std::max(high, labels[i]);
+  }
+  const std::uint64_t distance = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+  if (distance >= static_cast<std::uint64_t>(4 * n + 1024)) return rank_by_sorting(labels, n, ids);
+  return tabulate(labels, n, low, static_cast<Index>(distance) + 1, ids);
+}
+
+}  // namespace detail
+
+/// Writes ids (L, n) of labels (n, L) and returns the number of classes of each set: (L,).
+template <class I>
+std::vector<Index> class_ids(const I* labels, Index n, Index n_sets, std::int32_t* ids, const Execution& execution) {
+  std::vector<Index> n_classes(n_sets);
+  const Execution sized = execution.sized_for(static_cast<double>(n) * static_cast<double>(n_sets));
+  constexpr Index piece = 16;  // columns that are copied together, because a row of them shares cache lines
+  parallel_for_pieces(n_sets, piece, sized, [&](Index first, Index count) {
+    std::vector<I> columns(count * n);  // (count, n)
+    for (Index i = 0; i < n; ++i)
+      for (Index l = 0; l < count; ++l) columns[l * n + i] = labels[i * n_sets + first + l];
+    for (Index l = 0; l < count; ++l)
+      n_classes[first + l] = detail::class_ids_of_set(columns.data() + l * n, n, ids + (first + l) * n);
+  });
+  return n_classes;
+}
+
+}  // namespace transferscore

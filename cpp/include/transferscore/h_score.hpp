@@ -1,0 +1,251 @@
+// H-score: tr( pinv(cov f) cov(E[f|y]) ), Bao et al., ICIP 2019; with shrinkage, Ibrahim et al., ECML-PKDD 2022.
+//
+// S is the scatter of the centred features F (n, d), R = [sqrt(n_c) (mean_c - mean)] and A = (1 - a) S + n a mu I,
+// where a is the intensity of the shrinkage (0 for the plain score) and mu = tr(S) / (n d):
+//
+//   H = (1 - a) tr(R^T A^-1 R)                                                                                 (1)
+//
+// With no more samples than features the Gram matrix G = F F^T is smaller. W = (1 - a) G + n a mu I and the
+// centred, normalised indicators Y of the classes give the same score:
+//
+//   H = K - 1 - n a mu tr(Y^T W^-1 Y)                                                                          (2)
+//   H = || projection of Y on the range of G ||^2 for the plain score, K - 1 where the rank is n - 1           (3)
+#pragma once
+
+#include <Eigen/QR>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+
+#include "core/moments.hpp"
+#include "core/quadratic_form.hpp"
+#include "core/row_gram.hpp"
+
+namespace transferscore {
+
+struct HScoreOptions {
+  bool ledoit_wolf = false;  // choose the intensity from the features
+  double intensity = 0;      // or take this one; 0 is the plain score
+  bool adjust_for_chance = false;
+
+  bool plain() const { return !ledoit_wolf && intensity == 0; }
+};
+
+struct HScore {
+  Eigen::VectorXd values;  // (L,)
+  double intensity = 0;    // of the shrinkage
+  Index rank = -1;         // of the centred features; -1 where shrinkage makes every direction count
+  double chance = 0;       // what unrelated labels score, as a share of K - 1; only where asked for
+};
+
+namespace detail {
+
+/// Ledoit and Wolf (2004): min(beta, delta) / delta, for features centred and divided by n.
+inline double ledoit_wolf(Index n_samples, Index n_features, double trace, double squared_norm, double fourth_moment) {
+  const double n = static_cast<double>(n_samples), d = static_cast<double>(n_features);
+  const double mu = trace / (n * d), squared = squared_norm / (n * n);
+  double delta = (squared - d * mu * mu) / d;
+  if (delta <= 16 * std::numeric_limits<double>::epsilon() * squared) delta = 0;  // isotropic: equals but for rounding
+  const double beta = std::min((fourth_moment / n - squared) / (n * d), delta);
+  return beta > 0 ? beta / delta : 0;
+}
+
+/// sum of a_ij^2 of a symmetric matrix.
+inline double squared_norm(const Eigen::MatrixXd& lower /* (size, size), lower triangle */) {
+  double sum = lower.diagonal().squaredNorm();
+  for (Index j = 0; j < lower.cols(); ++j) sum += 2 * lower.col(j).tail(lower.rows() - j - 1).squaredNorm();
+  return sum;
+}
+
+/// R (d, count): sqrt(n_c) (mean_c - mean) for the classes from `first` on.
+inline Eigen::MatrixXd scaled_class_means(const ClassSums& classes, Index l, const Eigen::VectorXd& mean /* (d,) */,
+                                          Index first, Index count) {
+  const Eigen::VectorXd sizes = classes.counts(l, first, count);
+  return (classes.sums(l, first, count) - mean * sizes.transpose()) * sizes.cwiseSqrt().cwiseInverse().asDiagonal();
+}
+
+/// Y (n, count): (1[y_i = c] - n_c / n) / sqrt(n_c) for the classes from `first` on.
+inline Eigen::MatrixXd scaled_indicators(const LabelSets& labels, Index l, Index first, Index count) {
+  const std::int32_t* ids = labels.set(l);
+  Eigen::MatrixXd y = Eigen::MatrixXd::Zero(labels.n, count);
+  for (Index i = 0; i < labels.n; ++i)
+    if (ids[i] >= first && ids[i] < first + count) y(i, ids[i] - first) = 1;
+  const Eigen::RowVectorXd sizes = y.colwise().sum();
+  y.rowwise() -= sizes / static_cast<double>(labels.n);
+  return y * sizes.cwiseSqrt().cwiseInverse().asDiagonal();
+}
+
+/// tr(A^-1 (A - ridge I)) / (n - 1): with q = this, labels without any relation to the features score
+/// q (K - 1), the mean over all permutations of the labels.
+inline double chance_level(const Factor& factor, Index size, Index n, double ridge, const Execution& execution) {
+  const double used = ridge > 0 ? static_cast<double>(size) - ridge * trace_of_inverse(factor, size, execution)
+                                : static_cast<double>(factor.rank());
+  return used / static_cast<double>(n - 1);
+}
+
+/// K - 1 for every label set: the most that its score can be.
+inline Eigen::VectorXd most(const LabelSets& labels) {
+  Eigen::VectorXd bound(labels.count());
+  for (Index l = 0; l < labels.count(); ++l) bound[l] = static_cast<double>(labels.n_classes[l] - 1);
+  return bound;
+}
+
+/// Pivots (of 1) below which the factor of a matrix of products in precision C is not trusted.
+template <class C>
+constexpr double least_pivot = std::is_same_v<C, float> ? 1e-3 : 1e-9;
+
+/// (1), for at least two samples more than features. Nothing where products in precision C do not suffice.
+template <class C, class T>
+std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
+                                          const HScoreOptions& options, const Execution& execution) {
+  constexpr bool single = std::is_same_v<C, float>;
+  const Index n = features.rows(), d = features.cols();
+  Frame<T> frame = sampled_frame(features, options.plain() ? Scaling::per_feature : Scaling::common);
+  Moments m = moments_about_mean<C>(features, frame, labels, options.ledoit_wolf, execution);
+  const double trace = m.scatter.diagonal().sum();
+  if (!std::isfinite(trace)) return std::nullopt;
+
+  HScore score{Eigen::VectorXd(labels.count()), options.intensity};
+  if (options.ledoit_wolf)
+    score.intensity = ledoit_wolf(n, d, trace, squared_norm(m.scatter), m.fourth_radial_moment());
+  const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
+  m.scatter *= weight;
+  m.scatter.diagonal().array() += ridge;  // A
+
+  Factor factor = factor_plain(m.scatter, least_pivot<C>, execution);
+  if (factor.smallest_pivot == 0) {
+    if (single) return std::nullopt;
+    factor = factor_rank_revealing(m.scatter, execution);
+  }
+  if (ridge == 0) score.rank = factor.rank();
+  if (options.adjust_for_chance) score.chance = chance_level(factor, d, n, ridge, execution);
+
+  bool settled = true;
+  const auto energies_of = [&](const Eigen::MatrixXd& v) { return energies<C>(features, frame, m.mean, v, execution); };
+  for_each_chunk_of_sets<C>(
+      features, frame, labels, std::move(m.classes), execution, [&](Index first_set, const ClassSums& classes) {
+        const RightHandSides means{classes.n_classes(), [&](Index l, Index first, Index count) {
+                                     return scaled_class_means(classes, l, m.mean, first, count);
+                                   }};
+        const auto forms = settled_forms<C>(factor, means, d, weight, ridge, energies_of, execution);
+        settled = settled && forms.has_value();
+        if (settled) score.values.segment(first_set, classes.count()) = weight * *forms;
+      });
+  return settled ? std::optional(score) : std::nullopt;
+}
+
+/// (3), by an orthonormal basis of the range of G.
+inline void project_indicators(const Eigen::MatrixXd& gram /* (n, n), lower triangle */, const LabelSets& labels,
+                               HScore& score, const Execution& execution) {
+  const Index n = gram.rows();
+  // G is singular by centring alone. With the vector of ones put back it is regular where the rank is n - 1.
+  const double ones = gram.trace() / static_cast<double>(n * n);
+  if (ones > 0 && factor_plain((gram.array() + ones).matrix(), least_pivot<double>, execution).smallest_pivot > 0) {
+    score.rank = n - 1;
+    score.values = most(labels);
+    return;
+  }
+  const Factor factor = factor_rank_revealing(gram, execution);
+  score.rank = std::min(factor.rank(), n - 1);
+  const Eigen::MatrixXd full = gram.selfadjointView<Eigen::Lower>();
+  const Eigen::HouseholderQR<Eigen::MatrixXd> basis(factor.half_solve(full).transpose());  // G = B B^T
+  for (Index l = 0; l < labels.count(); ++l) {
+    const Eigen::MatrixXd y = scaled_indicators(labels, l, 0, labels.n_classes[l]);
+    score.values[l] = (basis.householderQ().transpose() * y).topRows(score.rank).squaredNorm();
+  }
+}
+
+/// (2) and (3), for fewer samples. Nothing where products in precision C do not suffice.
+template <class C, class T>
+std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
+                                         const HScoreOptions& options, const Execution& execution) {
+  constexpr bool single = std::is_same_v<C, float>;
+  const Index n = features.rows(), d = features.cols();
+  const Frame<T> frame = sampled_frame(features, options.plain() ? Scaling::per_feature : Scaling::common);
+  Eigen::MatrixXd gram = centred_row_gram<C>(features, frame, execution);
+  const double trace = gram.trace();
+  if (!std::isfinite(trace)) return std::nullopt;
+
+  HScore score{Eigen::VectorXd(labels.count()), options.intensity};
+  if (options.ledoit_wolf)
+    score.intensity = ledoit_wolf(n, d, trace, squared_norm(gram), gram.diagonal().squaredNorm());
+  const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
+  if (ridge > 0) {
+    gram *= weight;
+    gram.diagonal().array() += ridge;  // W
+    const Factor factor = factor_plain(gram, least_pivot<C>, execution);
+    if (factor.smallest_pivot > 0) {
+      if (options.adjust_for_chance) score.chance = chance_level(factor, n, n, ridge, execution);
+      const auto energies_of = [&](const Eigen::MatrixXd& v) {
+        return transposed_energies<C>(features, frame, v, execution);
+      };
+      const RightHandSides indicators{labels.n_classes, [&](Index l, Index first, Index count) {
+                                        return scaled_indicators(labels, l, first, count);
+                                      }};
+      const auto forms = settled_forms<C>(factor, indicators, n, weight, ridge, energies_of, execution);
+      if (!forms) return std::nullopt;
+      score.values = most(labels) - ridge * *forms;
+      return score;
+    }
+    if (single) return std::nullopt;
+    gram.diagonal().array() -= ridge;  // too weak to make W regular: no shrinkage at all, to working precision
+    gram /= weight;
+  }
+  if (single) return std::nullopt;
+  project_indicators(gram, labels, score, execution);
+  score.chance = static_cast<double>(score.rank) / static_cast<double>(n - 1);
+  return score;
+}
+
+/// Do single-precision products pay? Not for small matrices, and not where so many classes are scored
+/// that the correction of settled_forms costs more than products in double precision.
+inline bool single_precision_pays(const LabelSets& labels, Index n, Index d, const HScoreOptions& options) {
+  constexpr double least_products = 1e9;
+  const Index smaller = std::min(n, d);
+  const Index n_classes = std::accumulate(labels.n_classes.begin(), labels.n_classes.end(), Index{0});
+  const bool needs_trace_of_inverse = options.adjust_for_chance && !options.plain();
+  const bool has_singular_gram = n <= d + 1 && options.plain();
+  return static_cast<double>(n) * static_cast<double>(d) * static_cast<double>(smaller) >= least_products &&
+         2 * n_classes <= smaller && !needs_trace_of_inverse && !has_singular_gram;
+}
+
+/// 0 for chance and still K - 1 for perfect separation: (H - (K - 1) q) / (1 - q).
+inline void adjust(HScore& score, const LabelSets& labels) {
+  const double q = score.chance;
+  score.values = (score.values - q * most(labels)) / (1 - q);
+}
+
+/// Rounding may pass 0 <= H <= min(K - 1, rank) by a last digit; the score does not.
+inline void clamp(HScore& score, const LabelSets& labels) {
+  const double rank = score.rank < 0 ? std::numeric_limits<double>::infinity() : static_cast<double>(score.rank);
+  score.values = score.values.cwiseMax(0).cwiseMin(most(labels).cwiseMin(rank));
+}
+
+}  // namespace detail
+
+/// One score for each label set, from one pass over the features and one factorisation.
+template <class T>
+HScore h_score(MatrixView<T> features /* (n, d) */, const LabelSets& labels /* (L, n) */, const HScoreOptions& options,
+               const Execution& execution) {
+  using namespace detail;
+  const Index n = features.rows(), d = features.cols();
+  const bool more_samples = n > d + 1;
+  const Execution sized =
+      execution.sized_for(static_cast<double>(features.size()) * static_cast<double>(std::min(n, d) + labels.count()));
+  std::optional<HScore> score;
+  if constexpr (std::is_same_v<T, float>) {
+    if (single_precision_pays(labels, n, d, options))
+      score = more_samples ? h_score_of_features<float>(features, labels, options, sized)
+                           : h_score_of_samples<float>(features, labels, options, sized);
+  }
+  if (!score)
+    score = more_samples ? h_score_of_features<double>(features, labels, options, sized)
+                         : h_score_of_samples<double>(features, labels, options, sized);
+  if (!score) throw std::overflow_error("products of features overflow");
+  if (score->intensity == 1) score->values.setZero();  // nothing of the features is left
+  clamp(*score, labels);
+  if (options.adjust_for_chance && score->chance < 1) adjust(*score, labels);
+  return *score;
+}
+
+}  // namespace transferscore
