@@ -1,0 +1,1 @@
+"""Names and conventions of the libraries that people replace, one module each."""
