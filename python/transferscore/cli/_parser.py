@@ -1,0 +1,120 @@
+"""The arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import transferscore
+from transferscore import scores
+
+_EXIT_CODES = """\
+exit codes:
+  0    everything was scored
+  1    some files could not be scored, the others were
+  2    wrong usage, unreadable labels, or rich is missing
+  3    nothing could be scored, or the result could not be written
+  130  interrupted
+"""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the parsed arguments; `command` names the command."""
+    parser, rank = _build()
+    args, rest = parser.parse_known_args(argv)
+    # argparse gives a list of files the first group only: `a.npy --json b.npy` leaves b.npy over.
+    if rest and (args.command != "rank" or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if args.command == "rank":
+        args.files += rest
+        args.sort_by = args.sort_by or args.scores[0]
+        if args.sort_by not in args.scores:
+            rank.error(f"argument --sort-by: must be one of --scores, got '{args.sort_by}'")
+    return args
+
+
+def _build() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    parser = argparse.ArgumentParser(
+        prog="transferscore",
+        description="Which pretrained model transfers best? Scores of features, fast and checked.",
+        allow_abbrev=False,
+    )
+    version = f"transferscore {transferscore.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    rank = _add_rank(commands)
+    _add_demo(commands)
+    doctor = "print version, processor, threads and what else helps a bug report"
+    commands.add_parser("doctor", help=doctor, description=doctor, allow_abbrev=False)
+    return parser, rank
+
+
+def _add_rank(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    rank = commands.add_parser(
+        "rank",
+        help="rank models by their features and the labels of your task",
+        description="Rank models by their features and the labels of your task, best first.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    rank.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE_OR_FOLDER",
+        help="features of one model, shape (n, d), as .npy or .npz; a folder stands for its files",
+    )
+    rank.add_argument(
+        "--labels", required=True, metavar="FILE", help="labels, shape (n,), as .npy or .npz"
+    )
+    rank.add_argument(
+        "--scores",
+        type=_scores,
+        default=list(scores.REGISTRY),
+        metavar="NAME,NAME",
+        help=f"scores to compute (default: {','.join(scores.REGISTRY)})",
+    )
+    rank.add_argument("--sort-by", metavar="NAME", help="score to rank by (default: the first one)")
+    form = rank.add_mutually_exclusive_group()
+    for name, text in (("json", "JSON"), ("csv", "CSV"), ("markdown", "a Markdown table")):
+        form.add_argument(
+            f"--{name}", dest="form", action="store_const", const=name, help=f"print {text}"
+        )
+    _add_threads(rank)
+    rank.add_argument("--quiet", action="store_true", help="no progress, no warnings; only errors")
+    rank.set_defaults(form="table")
+    return rank
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "score the bundled zoo and compare the scores with measured accuracies"
+    demo = commands.add_parser("demo", help=text, description=text, allow_abbrev=False)
+    demo.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON")
+    _add_threads(demo)
+    demo.set_defaults(form="table")
+
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads",
+        type=_threads,
+        metavar="N",
+        help="threads to use (default: as many as this process may use)",
+    )
+
+
+def _scores(text: str) -> list[str]:
+    names = list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in scores.REGISTRY:
+            known = ", ".join(scores.REGISTRY)
+            raise argparse.ArgumentTypeError(f"must be among {known}, got '{name}'")
+    return names
+
+
+def _threads(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got '{text}'")
+    return int(text)

@@ -1,0 +1,143 @@
+"""Reports as tables for people, with rich."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from transferscore.cli._formats import number
+from transferscore.cli._output import is_terminal, wants_colour
+from transferscore.cli._report import DemoReport, DemoTask, RankReport
+from transferscore.io import printable
+from transferscore.scores import Score
+
+# A pipe has no width: nothing there is wrapped or cut.
+_PIPE_WIDTH = 100_000
+
+
+def rank(report: RankReport) -> str:
+    """Return the ranking as a table, or nothing if nothing was scored."""
+    if not report.ranking:
+        return ""
+    table = _table()
+    _number_column(table, "Rank")
+    _text_column(table, "Model")
+    _number_column(table, "d")
+    _score_columns(table, report.scores)
+    for place, model in report.ranking:
+        mark = " *" if model.warnings else ""
+        cells = [str(place), printable(model.file.name) + mark, str(model.d)]
+        values = _values(model.scores, report.scores)
+        table.add_row(*_texts([*cells, *values]), style="bold" if place == 1 else None)
+    better = "higher" if report.sort_by.higher_is_better else "lower"
+    note = (
+        f"{report.n:,} samples, {report.n_classes:,} classes; "
+        f"ranked by {report.sort_by.title}, {better} is better"
+    )
+    marked = any(model.warnings for _, model in report.ranking)
+    return _render([table, Text(note), *([Text("* scored with a warning")] if marked else [])])
+
+
+def demo(report: DemoReport) -> str:
+    """Return what the models are, then one table per task."""
+    parts: list[RenderableType] = [_descriptions(report), Text("")]
+    for task in report.tasks:
+        parts += [Text(printable(task.title), style="bold"), _task_table(task, report.scores)]
+        parts += [Text(_agreement(task, report.scores)), Text("")]
+    return _render(parts[:-1])
+
+
+def _descriptions(report: DemoReport) -> Table:
+    """Say once what each model is: the same ones appear in every task."""
+    models = {model.name: model for task in report.tasks for model in task.models}
+    table = _table()
+    _text_column(table, "Model", no_wrap=True)
+    _text_column(table, "What it is")
+    for model in models.values():
+        table.add_row(*_texts([printable(model.name), printable(model.description)]))
+    return table
+
+
+def _task_table(task: DemoTask, scores: Sequence[Score]) -> Table:
+    table = _table()
+    _text_column(table, "Model")
+    _number_column(table, "d")
+    _score_columns(table, scores)
+    _number_column(table, "Measured accuracy")
+    for model in task.models:
+        values = [*_values(model.scores, scores), f"{model.accuracy:.1%}"]
+        table.add_row(*_texts([printable(model.name), str(model.d), *values]))
+    return table
+
+
+def _agreement(task: DemoTask, scores: Sequence[Score]) -> str:
+    found = "; ".join(
+        f"{score.title} {_correlation(task.spearman[score.name])}" for score in scores
+    )
+    return (
+        f"{task.n:,} samples, {task.n_classes:,} classes; sorted by measured accuracy.\n"
+        f"Spearman rank correlation with accuracy: {found}.\n"
+        f"These are {len(task.models)} models; a correlation over so few is uncertain."
+    )
+
+
+def _correlation(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
+
+
+# ------------------------------------------------------------------------ the parts
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+
+
+def _text_column(table: Table, title: str, *, no_wrap: bool = False) -> None:
+    table.add_column(Text(title), overflow="fold", no_wrap=no_wrap)
+
+
+def _number_column(table: Table, title: str) -> None:
+    # A word per line: numbers are narrow, and 80 columns are soon used up.
+    heading = Text(title.replace(" ", "\n"))
+    table.add_column(heading, justify="right", no_wrap=True)
+
+
+def _score_columns(table: Table, scores: Sequence[Score]) -> None:
+    for score in scores:
+        _number_column(table, score.title)
+
+
+def _values(values: dict[str, float], scores: Sequence[Score]) -> list[str]:
+    return [number(values[score.name]) for score in scores]
+
+
+def _texts(cells: Iterable[str]) -> list[Text]:
+    """Make plain text of names: square brackets in them are no markup."""
+    return [Text(cell) for cell in cells]
+
+
+def _render(parts: Iterable[RenderableType]) -> str:
+    """Lay the parts out for standard output: its width, its colours, its alphabet."""
+    terminal = is_terminal(sys.stdout)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    paper = io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace", newline="\n")
+    console = Console(
+        file=paper,
+        width=shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH,
+        force_terminal=terminal,
+        force_jupyter=False,
+        color_system="auto" if terminal and wants_colour() else None,
+        legacy_windows=False,
+        highlight=False,
+    )
+    for part in parts:
+        console.print(part)
+    paper.seek(0)
+    return "".join(line.rstrip() + "\n" for line in paper.read().split("\n")[:-1])
