@@ -16,6 +16,7 @@ void register_features_of(py::module_& module) {
          bool ledoit_wolf, double intensity, bool adjust_for_chance, int n_threads) {
         const auto view = matrix_view(features);
         const auto labels = label_sets(ids, n_classes);
+        if (view.rows() != labels.n) throw std::invalid_argument("expected a row of features for each label");
         const HScoreOptions options{ledoit_wolf, intensity, adjust_for_chance};
         const HScore score =
             run(n_threads, [&](const Execution& execution) { return h_score<T>(view, labels, options, execution); });

@@ -167,6 +167,7 @@ def _from_objects(y: NDArray[Any]) -> NDArray[Any]:
 
 
 def _from_floats(y: NDArray[Any]) -> NDArray[np.int64]:
+    y = y.astype(np.float64)
     whole = np.isfinite(y) & (y == np.floor(y)) & (np.abs(y) < 2.0**63)
     if not whole.all():
         where = np.unravel_index(np.argmin(whole), y.shape)

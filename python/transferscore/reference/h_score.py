@@ -93,7 +93,7 @@ def _class_means(f: Matrix, y: NDArray[np.generic]) -> Matrix:
 
 
 def _unit_of_each_feature(f: Matrix) -> Matrix:
-    # The plain score does not depend on units; in units of their own spread, "small eigenvalue"
-    # means the same for all features.
-    unit = np.sqrt(np.mean(f * f, axis=0))
+    # The plain score does not depend on units; in units of their own size, "small eigenvalue" means
+    # the same for all features, and squares neither overflow nor vanish.
+    unit = np.max(np.abs(f), axis=0)
     return np.where(unit > 0, unit, 1.0)

@@ -8,26 +8,36 @@
 
 namespace transferscore {
 
-/// Sums over samples of a = ||z||^2: enough for sum ||z - mean||^4 when the mean is known only at the end.
-struct RadialSums {
-  double a = 0, a_squared = 0;
-  Eigen::VectorXd a_z;  // (d,)
+/// Sums over samples that know nothing of labels. With a = ||z||^2, the radial ones are enough for
+/// sum ||z - mean||^4 when the mean is known only at the end.
+class FeatureSums {
+ public:
+  FeatureSums(Index d, bool radial) : z(Eigen::VectorXd::Zero(d)), a_z(z), radial_(radial) {}
 
   template <class Wave>
   void add(const Wave& wave /* (rows, d) */, const Execution& execution) {
-    Eigen::VectorXd norms(wave.rows());
-    parallel_for_pieces(wave.rows(), 64, execution, [&](Index first, Index count) {
-      for (Index i = first; i < first + count; ++i) norms[i] = squared_norm(wave.data() + i * wave.cols(), wave.cols());
-    });
+    Eigen::VectorXd norms = Eigen::VectorXd::Zero(wave.rows());
+    if (radial_) {
+      parallel_for_pieces(wave.rows(), 64, execution, [&](Index first, Index count) {
+        for (Index i = first; i < first + count; ++i)
+          norms[i] = squared_norm(wave.data() + i * wave.cols(), wave.cols());
+      });
+    }
     parallel_for_pieces(wave.cols(), 64, execution, [&](Index first, Index count) {
       for (Index i = 0; i < wave.rows(); ++i) {
-        const auto* z = wave.data() + i * wave.cols();
-        for (Index j = first; j < first + count; ++j) a_z[j] += norms[i] * static_cast<double>(z[j]);
+        const auto* row = wave.data() + i * wave.cols();
+        for (Index j = first; j < first + count; ++j) z[j] += static_cast<double>(row[j]);
+        if (!radial_) continue;
+        for (Index j = first; j < first + count; ++j) a_z[j] += norms[i] * static_cast<double>(row[j]);
       }
     });
     a += norms.sum();
     a_squared += norms.squaredNorm();
   }
+
+  Eigen::VectorXd z;  // (d,) sum z
+  double a = 0, a_squared = 0;
+  Eigen::VectorXd a_z;  // (d,) sum a z
 
  private:
   template <class C>
@@ -42,13 +52,15 @@ struct RadialSums {
     for (const double s : sums) sum += s;
     return sum;
   }
+
+  bool radial_;
 };
 
 struct Moments {
   Index n;
   Eigen::VectorXd mean;     // (d,)
   Eigen::MatrixXd scatter;  // (d, d) sum (z - mean)(z - mean)^T, lower triangle
-  RadialSums radial;        // filled only on request
+  FeatureSums sums;
   ClassSums classes;
   bool shift_is_poor;  // the mean is so far off that subtracting it has cost digits
 
@@ -56,7 +68,7 @@ struct Moments {
   double fourth_radial_moment() const {
     const double q = mean.squaredNorm();
     const double spread = mean.dot(scatter.selfadjointView<Eigen::Lower>() * mean);
-    return radial.a_squared - 4 * mean.dot(radial.a_z) + 4 * spread + 2 * q * radial.a + static_cast<double>(n) * q * q;
+    return sums.a_squared - 4 * mean.dot(sums.a_z) + 4 * spread + 2 * q * sums.a + static_cast<double>(n) * q * q;
   }
 };
 
@@ -66,15 +78,14 @@ Moments moments(MatrixView<T> features /* (n, d) */, const Frame<T>& frame, cons
                 bool with_radial_sums, const Execution& execution) {
   const Index n = features.rows(), d = features.cols();
   GramSum<C> gram(d);
-  Moments m{n, Eigen::VectorXd::Zero(d), {}, {}, ClassSums(labels, 0, sets_at_once(labels, 0, d), d), false};
-  m.radial.a_z.setZero(d);
+  Moments m{n, {}, {}, FeatureSums(d, with_radial_sums), ClassSums(labels, 0, sets_at_once(labels, 0, d), d), false};
   for_each_wave<C>(features, frame, gram.blocks_at_once() * GramSum<C>::block_rows, execution,
                    [&](Index first_row, const auto& wave) {
                      m.classes.add(first_row, wave, execution);
-                     if (with_radial_sums) m.radial.add(wave, execution);
+                     m.sums.add(wave, execution);
                      gram.add(wave, execution);
                    });
-  m.mean = m.classes.sums(0, 0, labels.n_classes[0]).rowwise().sum() / static_cast<double>(n);
+  m.mean = m.sums.z / static_cast<double>(n);
   m.scatter = std::move(gram.sum());
   const Eigen::VectorXd about_shift = m.scatter.diagonal();
   m.scatter.selfadjointView<Eigen::Lower>().rankUpdate(m.mean, -static_cast<double>(n));

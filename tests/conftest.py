@@ -1,0 +1,34 @@
+"""Features as networks give them, and where the real data are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261123)
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"needs the data sets, expected at {DATA}")
+    return DATA
+
+
+def network_features(
+    n: int, d: int, n_classes: int, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Correlated features after a ReLU, and the labels that shaped them."""
+    rng = np.random.default_rng(seed)
+    rank = max(2, d // 2)
+    labels = rng.integers(0, n_classes, n)
+    labels[:n_classes] = np.arange(n_classes)
+    signal = rng.normal(size=(n, rank)) + rng.normal(size=(n_classes, rank))[labels]
+    mixed = signal @ rng.normal(size=(rank, d)) / np.sqrt(rank) + 0.3 * rng.normal(size=(n, d))
+    return np.maximum(mixed + 0.2, 0), labels
