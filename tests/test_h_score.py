@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import transferscore
+from transferscore.compat import tllib as tllib_names
 from conftest import network_features
 from tolerances import (
     CORRECTED,
@@ -462,5 +463,5 @@ def test_real_features_of_office_31(data_folder, task, plain, shrunk, tllib):
     assert h_score(X, y) == plain
     assert h_score(X.astype(np.float64), y) == plain
     assert h_score(X, y, shrinkage="ledoit-wolf") == pytest.approx(shrunk, abs=TWO_DECIMALS)
-    value = transferscore.compat.tllib.regularized_h_score(X, y)
+    value = tllib_names.regularized_h_score(X, y)
     assert value == pytest.approx(tllib, abs=TWO_DECIMALS)
