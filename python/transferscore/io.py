@@ -109,15 +109,29 @@ def load_features(path: PathLike) -> NDArray[Any]:
     used. From an ``.npz`` archive the array ``features`` is read; an archive with one array
     only is accepted whatever that array is called.
 
-    Args:
-        path: an ``.npy`` or ``.npz`` file with a 2-D array of real numbers.
+    Parameters
+    ----------
+    path : path-like
+        An ``.npy`` or ``.npz`` file with a 2-D array of real numbers.
 
-    Returns:
-        Array of shape (n, d), in the dtype and memory order of the file. Values are not
-        looked at here: whether they are finite is checked by the score.
+    Returns
+    -------
+    ndarray of shape (n, d)
+        In the dtype and memory order of the file. Values are not looked at here: whether they
+        are finite is checked by the score.
 
-    Raises:
-        FileError: the file is missing, damaged, pickled, or holds something else.
+    Raises
+    ------
+    FileError
+        Where the file is missing, damaged, pickled, or holds something else.
+
+    Examples
+    --------
+    >>> from transferscore.datasets import load_zoo
+    >>> from transferscore.io import load_features
+    >>> model = load_zoo().tasks["omniglot_alphabets"].models["untrained_4conv"]
+    >>> load_features(model.file).shape
+    (720, 64)
     """
     return _load(Path(path), _FEATURES)
 
@@ -128,14 +142,27 @@ def load_labels(path: PathLike) -> NDArray[Any]:
     As :func:`load_features`, but for a 1-D array of whole numbers (of any type), booleans or
     strings; in an ``.npz`` archive the array is called ``labels``.
 
-    Args:
-        path: an ``.npy`` or ``.npz`` file.
+    Parameters
+    ----------
+    path : path-like
+        An ``.npy`` or ``.npz`` file.
 
-    Returns:
-        Array of shape (n,).
+    Returns
+    -------
+    ndarray of shape (n,)
+        The labels as they are stored.
 
-    Raises:
-        FileError: the file is missing, damaged, pickled, or holds something else.
+    Raises
+    ------
+    FileError
+        Where the file is missing, damaged, pickled, or holds something else.
+
+    Examples
+    --------
+    >>> from transferscore.datasets import load_zoo
+    >>> from transferscore.io import load_labels
+    >>> load_labels(load_zoo().tasks["omniglot_alphabets"].folder / "labels.npy").shape
+    (720,)
     """
     labels = _load(Path(path), _LABELS)
     if labels.dtype.kind == "f":
@@ -150,16 +177,29 @@ def list_feature_files(
 ) -> list[FeatureFile]:
     """Expand files and folders into feature files with distinct display names.
 
-    Args:
-        paths: files and folders. A folder stands for the ``.npy`` and ``.npz`` files directly
-            in it, sorted by name, without hidden ones. A folder with none, or one that cannot
-            be opened, stays in the list as itself, and loading it says that it is a folder.
-        labels: the labels file. It is left out, unless it is an ``.npz`` archive that also
-            holds ``features``.
+    Parameters
+    ----------
+    paths : path-like or iterable of these
+        Files and folders. A folder stands for the ``.npy`` and ``.npz`` files directly in it,
+        sorted by name, without hidden ones. A folder with none, or one that cannot be opened,
+        stays in the list as itself, and loading it says that it is a folder.
+    labels : path-like, optional
+        The labels file. It is left out, unless it is an ``.npz`` archive that also holds
+        ``features``.
 
-    Returns:
+    Returns
+    -------
+    list of FeatureFile
         The files in the order given, each once. The display name is the file name without
         suffix; where two would be equal, parent folder or suffix are added.
+
+    Examples
+    --------
+    >>> from transferscore.datasets import load_zoo
+    >>> from transferscore.io import list_feature_files
+    >>> folder = load_zoo().tasks["omniglot_alphabets"].folder
+    >>> [file.name for file in list_feature_files(folder, labels=folder / "labels.npy")][:2]
+    ['alphabets_2conv_long', 'alphabets_4conv_long']
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     found = {_key(path): path for entry in given for path in _expand(Path(entry), labels)}

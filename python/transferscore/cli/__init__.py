@@ -17,10 +17,14 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Args:
-        argv: the arguments after the program's name; by default those of the process.
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the program's name; by default those of the process.
 
-    Returns:
+    Returns
+    -------
+    int
         The exit code, see `docs/commands.md`.
     """
     try:

@@ -27,8 +27,10 @@ def compute(
 ) -> Scores:
     """Score one model.
 
-    Raises:
-        ValueError, TypeError, MemoryError: as the scores do, and for a value that is not finite.
+    Raises
+    ------
+    ValueError, TypeError, MemoryError
+        As the scores do, and for a value that is not finite.
     """
     values = {}
     with warnings.catch_warnings(record=True) as caught:
