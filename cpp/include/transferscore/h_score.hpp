@@ -12,7 +12,6 @@
 //   H = || projection of Y on the range of G ||^2 for the plain score, K - 1 where the rank is n - 1           (3)
 #pragma once
 
-#include <Eigen/QR>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -57,6 +56,19 @@ inline double squared_norm(const Eigen::MatrixXd& lower /* (size, size), lower t
   return sum;
 }
 
+/// A <- weight A + ridge I.
+inline void regularise(Eigen::MatrixXd& lower /* (size, size), lower triangle */, double weight, double ridge,
+                       const Execution& execution) {
+  if (ridge == 0 && weight == 1) return;
+  const Index size = lower.rows();
+  parallel_for_pieces(size, 64, execution, [&](Index first, Index count) {
+    for (Index j = first; j < first + count; ++j) {
+      lower.col(j).tail(size - j) *= weight;
+      lower(j, j) += ridge;
+    }
+  });
+}
+
 /// R (d, count): sqrt(n_c) (mean_c - mean) for the classes from `first` on.
 inline Eigen::MatrixXd scaled_class_means(const ClassSums& classes, Index l, const Eigen::VectorXd& mean /* (d,) */,
                                           Index first, Index count) {
@@ -81,6 +93,13 @@ inline double chance_level(const Factor& factor, Index size, Index n, double rid
   const double used = ridge > 0 ? static_cast<double>(size) - ridge * trace_of_inverse(factor, size, execution)
                                 : static_cast<double>(factor.rank());
   return used / static_cast<double>(n - 1);
+}
+
+/// The factor of A A^T.
+inline Factor factor_of_row_products(const Eigen::MatrixXd& a /* (size, n) */, const Execution& execution) {
+  GramSum<double> gram(a.rows());
+  gram.add(a.transpose(), execution);
+  return factor_rank_revealing(gram.sum(), execution);
 }
 
 /// K - 1 for every label set: the most that its score can be.
@@ -109,8 +128,7 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
   if (options.ledoit_wolf)
     score.intensity = ledoit_wolf(n, d, trace, squared_norm(m.scatter), m.fourth_radial_moment());
   const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
-  m.scatter *= weight;
-  m.scatter.diagonal().array() += ridge;  // A
+  regularise(m.scatter, weight, ridge, execution);  // A
 
   Factor factor = factor_plain(m.scatter, least_pivot<C>, execution);
   if (factor.smallest_pivot == 0) {
@@ -120,39 +138,54 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
   if (ridge == 0) score.rank = factor.rank();
   if (options.adjust_for_chance) score.chance = chance_level(factor, d, n, ridge, execution);
 
-  bool settled = true;
-  const auto energies_of = [&](const Eigen::MatrixXd& v) { return energies<C>(features, frame, m.mean, v, execution); };
+  bool precise = true;
+  const RoundedMatrix rounded{d, n, weight, ridge, [&](const Eigen::MatrixXd& v) {
+                                return energies<C>(features, frame, m.mean, v, execution);
+                              }};
   for_each_chunk_of_sets<C>(
       features, frame, labels, std::move(m.classes), execution, [&](Index first_set, const ClassSums& classes) {
         const RightHandSides means{classes.n_classes(), [&](Index l, Index first, Index count) {
                                      return scaled_class_means(classes, l, m.mean, first, count);
                                    }};
-        const auto forms = settled_forms<C>(factor, means, d, weight, ridge, energies_of, execution);
-        settled = settled && forms.has_value();
-        if (settled) score.values.segment(first_set, classes.count()) = weight * *forms;
+        Eigen::VectorXd forms = quadratic_forms(factor, means, execution);
+        if (single) {
+          constexpr double negligible = 1e-6;
+          const Eigen::VectorXd correction = corrections(factor, means, rounded, forms, negligible, execution);
+          precise = precise && are_small(correction, forms);
+          forms += correction;
+        }
+        score.values.segment(first_set, classes.count()) = weight * forms;
       });
-  return settled ? std::optional(score) : std::nullopt;
+  return precise ? std::optional(score) : std::nullopt;
 }
 
-/// (3), by an orthonormal basis of the range of G.
-inline void project_indicators(const Eigen::MatrixXd& gram /* (n, n), lower triangle */, const LabelSets& labels,
+/// (3), with G = B B^T and B made orthonormal by a Cholesky factor of B^T B, twice: the first time
+/// leaves what the condition of B spoils, the second time finds almost nothing left to do.
+inline void project_indicators(Eigen::MatrixXd gram /* (n, n), lower triangle */, const LabelSets& labels,
                                HScore& score, const Execution& execution) {
   const Index n = gram.rows();
   // G is singular by centring alone. With the vector of ones put back it is regular where the rank is n - 1.
   const double ones = gram.trace() / static_cast<double>(n * n);
-  if (ones > 0 && factor_plain((gram.array() + ones).matrix(), least_pivot<double>, execution).smallest_pivot > 0) {
+  gram.array() += ones;
+  if (ones > 0 && factor_plain(gram, least_pivot<double>, execution).smallest_pivot > 0) {
     score.rank = n - 1;
     score.values = most(labels);
     return;
   }
-  const Factor factor = factor_rank_revealing(gram, execution);
-  score.rank = std::min(factor.rank(), n - 1);
-  const Eigen::MatrixXd full = gram.selfadjointView<Eigen::Lower>();
-  const Eigen::HouseholderQR<Eigen::MatrixXd> basis(factor.half_solve(full).transpose());  // G = B B^T
-  for (Index l = 0; l < labels.count(); ++l) {
-    const Eigen::MatrixXd y = scaled_indicators(labels, l, 0, labels.n_classes[l]);
-    score.values[l] = (basis.householderQ().transpose() * y).topRows(score.rank).squaredNorm();
+  Eigen::MatrixXd b;  // (rank, n) B^T
+  {
+    const Factor range = factor_rank_revealing(gram, execution);
+    // The vector of ones is orthogonal to the range of G and to Y: it adds to the rank and changes nothing else.
+    score.rank = std::max<Index>(range.rank() - 1, 0);
+    mirror(gram, execution);
+    b = half_solve(range, gram, execution);
+    gram.resize(0, 0);
   }
+  const Eigen::MatrixXd q = half_solve(factor_of_row_products(b, execution), b, execution);  // (rank, n) Q^T
+  const RightHandSides projections{labels.n_classes, [&](Index l, Index first, Index count) -> Eigen::MatrixXd {
+                                     return q * scaled_indicators(labels, l, first, count);
+                                   }};
+  score.values = quadratic_forms(factor_of_row_products(q, execution), projections, execution);
 }
 
 /// (2) and (3), for fewer samples. Nothing where products in precision C do not suffice.
@@ -171,34 +204,37 @@ std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, co
     score.intensity = ledoit_wolf(n, d, trace, squared_norm(gram), gram.diagonal().squaredNorm());
   const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
   if (ridge > 0) {
-    gram *= weight;
-    gram.diagonal().array() += ridge;  // W
+    regularise(gram, weight, ridge, execution);  // W
     const Factor factor = factor_plain(gram, least_pivot<C>, execution);
     if (factor.smallest_pivot > 0) {
       if (options.adjust_for_chance) score.chance = chance_level(factor, n, n, ridge, execution);
-      const auto energies_of = [&](const Eigen::MatrixXd& v) {
-        return transposed_energies<C>(features, frame, v, execution);
-      };
       const RightHandSides indicators{labels.n_classes, [&](Index l, Index first, Index count) {
                                         return scaled_indicators(labels, l, first, count);
                                       }};
-      const auto forms = settled_forms<C>(factor, indicators, n, weight, ridge, energies_of, execution);
-      if (!forms) return std::nullopt;
-      score.values = most(labels) - ridge * *forms;
+      Eigen::VectorXd forms = quadratic_forms(factor, indicators, execution);
+      score.values = most(labels) - ridge * forms;
+      if (single) {
+        const RoundedMatrix rounded{n, d, weight, ridge, [&](const Eigen::MatrixXd& v) {
+                                      return transposed_energies<C>(features, frame, v, execution);
+                                    }};
+        const Eigen::VectorXd correction = ridge * corrections(factor, indicators, rounded, forms, 0, execution);
+        if (!are_small(correction, score.values)) return std::nullopt;
+        score.values -= correction;
+      }
       return score;
     }
     if (single) return std::nullopt;
-    gram.diagonal().array() -= ridge;  // too weak to make W regular: no shrinkage at all, to working precision
-    gram /= weight;
+    // Too weak to make W regular: no shrinkage at all, to working precision.
+    regularise(gram, 1 / weight, -ridge / weight, execution);
   }
   if (single) return std::nullopt;
-  project_indicators(gram, labels, score, execution);
+  project_indicators(std::move(gram), labels, score, execution);
   score.chance = static_cast<double>(score.rank) / static_cast<double>(n - 1);
   return score;
 }
 
 /// Do single-precision products pay? Not for small matrices, and not where so many classes are scored
-/// that the correction of settled_forms costs more than products in double precision.
+/// that their corrections cost more than products in double precision.
 inline bool single_precision_pays(const LabelSets& labels, Index n, Index d, const HScoreOptions& options) {
   constexpr double least_products = 1e9;
   const Index smaller = std::min(n, d);
@@ -230,17 +266,18 @@ HScore h_score(MatrixView<T> features /* (n, d) */, const LabelSets& labels /* (
   using namespace detail;
   const Index n = features.rows(), d = features.cols();
   const bool more_samples = n > d + 1;
-  const Execution sized =
-      execution.sized_for(static_cast<double>(features.size()) * static_cast<double>(std::min(n, d) + labels.count()));
+  const double work = static_cast<double>(features.size()) * static_cast<double>(std::min(n, d) + labels.count());
   std::optional<HScore> score;
-  if constexpr (std::is_same_v<T, float>) {
-    if (single_precision_pays(labels, n, d, options))
-      score = more_samples ? h_score_of_features<float>(features, labels, options, sized)
-                           : h_score_of_samples<float>(features, labels, options, sized);
-  }
-  if (!score)
-    score = more_samples ? h_score_of_features<double>(features, labels, options, sized)
-                         : h_score_of_samples<double>(features, labels, options, sized);
+  with_team(execution, work, [&](const Execution& team) {
+    if constexpr (std::is_same_v<T, float>) {
+      if (single_precision_pays(labels, n, d, options))
+        score = more_samples ? h_score_of_features<float>(features, labels, options, team)
+                             : h_score_of_samples<float>(features, labels, options, team);
+    }
+    if (!score)
+      score = more_samples ? h_score_of_features<double>(features, labels, options, team)
+                           : h_score_of_samples<double>(features, labels, options, team);
+  });
   if (!score) throw std::overflow_error("products of features overflow");
   if (score->intensity == 1) score->values.setZero();  // nothing of the features is left
   clamp(*score, labels);

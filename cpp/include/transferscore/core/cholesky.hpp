@@ -103,8 +103,16 @@ inline Index factor_pivoted(Eigen::MatrixXd& a /* (size, size) */, std::vector<I
   return size;
 }
 
+/// Copies the lower triangle to the upper one.
+inline void mirror(Eigen::MatrixXd& a /* (size, size) */, const Execution& execution) {
+  parallel_for_pieces(a.cols(), 64, execution, [&](Index first, Index count) {
+    for (Index j = first; j < first + count; ++j) a.col(j).head(j) = a.row(j).head(j).transpose();
+  });
+}
+
 /// A symmetric matrix scaled to a unit diagonal, without the rows that are zero.
-inline Eigen::MatrixXd equilibrated(const Eigen::MatrixXd& lower /* (size, size), lower triangle */, Factor& factor) {
+inline Eigen::MatrixXd equilibrated(const Eigen::MatrixXd& lower /* (size, size), lower triangle */, Factor& factor,
+                                    const Execution& execution) {
   factor.kept.clear();
   for (Index j = 0; j < lower.rows(); ++j)
     if (lower(j, j) > 0) factor.kept.push_back(j);
@@ -112,10 +120,13 @@ inline Eigen::MatrixXd equilibrated(const Eigen::MatrixXd& lower /* (size, size)
   factor.scale.resize(r);
   for (Index k = 0; k < r; ++k) factor.scale[k] = 1 / std::sqrt(lower(factor.kept[k], factor.kept[k]));
   Eigen::MatrixXd a(r, r);
-  for (Index k = 0; k < r; ++k) {
-    for (Index i = k; i < r; ++i) a(i, k) = lower(factor.kept[i], factor.kept[k]) * factor.scale[i] * factor.scale[k];
-    a(k, k) = 1;
-  }
+  parallel_for_pieces(r, 64, execution, [&](Index first, Index count) {
+    for (Index k = first; k < first + count; ++k) {
+      const double* column = lower.col(factor.kept[k]).data();
+      for (Index i = k; i < r; ++i) a(i, k) = column[factor.kept[i]] * factor.scale[i] * factor.scale[k];
+      a(k, k) = 1;
+    }
+  });
   return a;
 }
 
@@ -129,7 +140,7 @@ inline double rank_tolerance(Index size) {
 inline Factor factor_plain(const Eigen::MatrixXd& lower /* (size, size) */, double least_pivot,
                            const Execution& execution) {
   Factor factor;
-  factor.lower = equilibrated(lower, factor);
+  factor.lower = equilibrated(lower, factor, execution);
   factor.smallest_pivot = factor_in_place(factor.lower, least_pivot, execution);
   return factor;
 }
@@ -137,8 +148,8 @@ inline Factor factor_plain(const Eigen::MatrixXd& lower /* (size, size) */, doub
 /// The factor of the largest part that has full rank, by diagonal pivoting.
 inline Factor factor_rank_revealing(const Eigen::MatrixXd& lower /* (size, size) */, const Execution& execution) {
   Factor factor;
-  factor.lower = equilibrated(lower, factor);
-  factor.lower.triangularView<Eigen::StrictlyUpper>() = factor.lower.transpose();
+  factor.lower = equilibrated(lower, factor, execution);
+  mirror(factor.lower, execution);
   std::vector<Index> order(factor.kept.size());
   std::iota(order.begin(), order.end(), Index{0});
   order.resize(factor_pivoted(factor.lower, order, rank_tolerance(lower.rows()), execution));

@@ -1,6 +1,8 @@
 // Integer labels of any values as class ids 0 .. K-1, in the order of the labels.
 #pragma once
 
+#include <iterator>
+
 #include "parallel.hpp"
 
 namespace transferscore {
@@ -20,27 +22,37 @@ Index tabulate(const I* labels /* (n,) */, Index n, I low, Index range, std::int
   return n_classes;
 }
 
-/// Labels far apart, by sorting.
+/// Labels far apart, by sorting, in pieces: so many labels may come that each step must ask to go on.
 template <class I>
-Index rank_by_sorting(const I* labels /* (n,) */, Index n, std::int32_t* ids /* (n,) */) {
-  std::vector<I> classes(labels, labels + n);
-  std::sort(classes.begin(), classes.end());
-  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
-  for (Index i = 0; i < n; ++i)
+Index rank_by_sorting(const I* labels /* (n,) */, Index n, std::int32_t* ids /* (n,) */, const Execution& execution) {
+  constexpr Index piece = 1 << 18;
+  std::vector<I> classes, sorted, merged;
+  for (Index first = 0; first < n; first += piece) {
+    execution.check();
+    sorted.assign(labels + first, labels + std::min(first + piece, n));
+    std::sort(sorted.begin(), sorted.end());
+    merged.clear();
+    std::set_union(classes.begin(), classes.end(), sorted.begin(), std::unique(sorted.begin(), sorted.end()),
+                   std::back_inserter(merged));
+    classes.swap(merged);
+  }
+  for (Index i = 0; i < n; ++i) {
+    if (i % piece == 0) execution.check();
     ids[i] = static_cast<std::int32_t>(std::lower_bound(classes.begin(), classes.end(), labels[i]) - classes.begin());
+  }
   return static_cast<Index>(classes.size());
 }
 
 /// Writes ids (n,) of one label set and returns its number of classes.
 template <class I>
-Index class_ids_of_set(const I* labels /* (n,) */, Index n, std::int32_t* ids) {
+Index class_ids_of_set(const I* labels /* (n,) */, Index n, std::int32_t* ids, const Execution& execution) {
   I low = labels[0], high = labels[0];
   for (Index i = 1; i < n; ++i) {
     low = std::min(low, labels[i]);
     high = std::max(high, labels[i]);
   }
   const std::uint64_t distance = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-  if (distance >= static_cast<std::uint64_t>(4 * n + 1024)) return rank_by_sorting(labels, n, ids);
+  if (distance >= static_cast<std::uint64_t>(4 * n + 1024)) return rank_by_sorting(labels, n, ids, execution);
   return tabulate(labels, n, low, static_cast<Index>(distance) + 1, ids);
 }
 
@@ -50,14 +62,16 @@ Index class_ids_of_set(const I* labels /* (n,) */, Index n, std::int32_t* ids) {
 template <class I>
 std::vector<Index> class_ids(const I* labels, Index n, Index n_sets, std::int32_t* ids, const Execution& execution) {
   std::vector<Index> n_classes(n_sets);
-  const Execution sized = execution.sized_for(static_cast<double>(n) * static_cast<double>(n_sets));
-  constexpr Index piece = 16;  // columns that are copied together, because a row of them shares cache lines
-  parallel_for_pieces(n_sets, piece, sized, [&](Index first, Index count) {
-    std::vector<I> columns(count * n);  // (count, n)
-    for (Index i = 0; i < n; ++i)
-      for (Index l = 0; l < count; ++l) columns[l * n + i] = labels[i * n_sets + first + l];
-    for (Index l = 0; l < count; ++l)
-      n_classes[first + l] = detail::class_ids_of_set(columns.data() + l * n, n, ids + (first + l) * n);
+  // Columns that are copied together, because a row of them shares cache lines; few where they are long.
+  const Index piece = std::clamp<Index>((Index{1} << 22) / n, 1, 16);
+  with_team(execution, static_cast<double>(n) * static_cast<double>(n_sets), [&](const Execution& team) {
+    parallel_for_pieces(n_sets, piece, team, [&](Index first, Index count) {
+      std::vector<I> columns(count * n);  // (count, n)
+      for (Index i = 0; i < n; ++i)
+        for (Index l = 0; l < count; ++l) columns[l * n + i] = labels[i * n_sets + first + l];
+      for (Index l = 0; l < count; ++l)
+        n_classes[first + l] = detail::class_ids_of_set(columns.data() + l * n, n, ids + (first + l) * n, team);
+    });
   });
   return n_classes;
 }

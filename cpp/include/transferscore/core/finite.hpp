@@ -28,8 +28,10 @@ Index first_nonfinite(MatrixView<T> values /* (n, d) */, const Execution& execut
   constexpr Index piece = 1 << 16;
   const Index size = values.size();
   std::vector<char> clean((size + piece - 1) / piece, 1);
-  parallel_for_pieces(size, piece, execution.sized_for(static_cast<double>(size)), [&](Index first, Index count) {
-    clean[first / piece] = all_finite(values.data() + first, count);
+  with_team(execution, static_cast<double>(size), [&](const Execution& team) {
+    parallel_for_pieces(size, piece, team, [&](Index first, Index count) {
+      clean[first / piece] = all_finite(values.data() + first, count);
+    });
   });
   const auto dirty = std::find(clean.begin(), clean.end(), 0);
   if (dirty == clean.end()) return -1;

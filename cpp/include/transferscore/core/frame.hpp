@@ -50,20 +50,18 @@ Frame<T> sampled_frame(MatrixView<T> features /* (n, d) */, Scaling scaling) {
   return frame;
 }
 
-/// Writes a block of features, seen in the frame, into `framed`, in arithmetic of type C.
+/// Writes the block of features that begins at (first_row, first_column), seen in the frame.
 template <class C, class T, class Out>
 void write_framed(MatrixView<T> features /* (n, d) */, const Frame<T>& frame, Index first_row, Index first_column,
-                  Out&& framed /* (rows, columns) */, const Execution& execution) {
+                  Out&& framed /* (rows, columns), row-major, of type C */) {
   const Index columns = framed.cols();
   const auto shift = frame.shift.segment(first_column, columns).template cast<C>().eval();
   const auto scale = frame.scale.segment(first_column, columns).template cast<C>().eval();
-  parallel_for_pieces(framed.rows(), 64, execution, [&](Index first, Index count) {
-    for (Index i = first; i < first + count; ++i) {
-      const T* x = features.data() + (first_row + i) * features.cols() + first_column;
-      C* z = framed.data() + i * columns;
-      for (Index j = 0; j < columns; ++j) z[j] = (static_cast<C>(x[j]) - shift[j]) * scale[j];
-    }
-  });
+  for (Index i = 0; i < framed.rows(); ++i) {
+    const T* x = features.data() + (first_row + i) * features.cols() + first_column;
+    C* z = framed.data() + i * framed.outerStride();
+    for (Index j = 0; j < columns; ++j) z[j] = (static_cast<C>(x[j]) - shift[j]) * scale[j];
+  }
 }
 
 /// body(first_row, Z) for the samples in waves of rows; Z (rows, d) is the wave seen in the frame.
@@ -71,11 +69,13 @@ template <class C, class T, class Body>
 void for_each_wave(MatrixView<T> features /* (n, d) */, const Frame<T>& frame, Index wave_rows,
                    const Execution& execution, const Body& body) {
   const Index n = features.rows(), d = features.cols();
-  RowMatrix<C> buffer(std::min(wave_rows, n), d);
-  for (Index first = 0; first < n; first += wave_rows) {
-    auto wave = buffer.topRows(std::min(wave_rows, n - first));
-    write_framed<C>(features, frame, first, 0, wave, execution);
-    body(first, wave);
+  RowMatrix<C> buffer = padded_matrix<C>(std::min(wave_rows, n), d);
+  for (Index first_row = 0; first_row < n; first_row += wave_rows) {
+    auto wave = buffer.topLeftCorner(std::min(wave_rows, n - first_row), d);
+    parallel_for_pieces(wave.rows(), 64, execution, [&](Index first, Index count) {
+      write_framed<C>(features, frame, first_row + first, 0, wave.middleRows(first, count));
+    });
+    body(first_row, wave);
   }
 }
 

@@ -20,12 +20,12 @@ class FeatureSums {
     if (radial_) {
       parallel_for_pieces(wave.rows(), 64, execution, [&](Index first, Index count) {
         for (Index i = first; i < first + count; ++i)
-          norms[i] = squared_norm(wave.data() + i * wave.cols(), wave.cols());
+          norms[i] = squared_norm(wave.data() + i * wave.outerStride(), wave.cols());
       });
     }
     parallel_for_pieces(wave.cols(), 64, execution, [&](Index first, Index count) {
       for (Index i = 0; i < wave.rows(); ++i) {
-        const auto* row = wave.data() + i * wave.cols();
+        const auto* row = wave.data() + i * wave.outerStride();
         for (Index j = first; j < first + count; ++j) z[j] += static_cast<double>(row[j]);
         if (!radial_) continue;
         for (Index j = first; j < first + count; ++j) a_z[j] += norms[i] * static_cast<double>(row[j]);

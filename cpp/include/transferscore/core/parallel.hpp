@@ -5,11 +5,9 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
-#include <mutex>
 
-#include "checkpoint.hpp"
+#include "team.hpp"
 #include "types.hpp"
 
 #ifdef _OPENMP
@@ -22,54 +20,79 @@ namespace transferscore {
 struct Execution {
   int n_threads = 1;
   Checkpoint* checkpoint = nullptr;
+  Team* team = nullptr;
 
   void check() const {
-    if (checkpoint != nullptr && !checkpoint->may_go_on()) throw Interrupted();
-  }
-
-  /// One thread where the work (multiplications, say) is too small to pay for waking others.
-  Execution sized_for(double work) const {
-    constexpr double worth_a_thread = 2e6;
-    return work < worth_a_thread ? Execution{1, checkpoint} : *this;
+    if (team != nullptr ? !team->may_go_on() : checkpoint != nullptr && !checkpoint->may_go_on()) throw Interrupted();
   }
 };
+
+/// Keeps the first exception. One that left a parallel region would end the process.
+class FirstError {
+ public:
+  template <class Body>
+  void guard(const Body& body) {
+    try {
+      body();
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+      caught_ = true;
+    }
+  }
+  bool caught() const { return caught_; }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr error_;
+  std::atomic<bool> caught_{false};
+};
+
+/// kernel(execution) with a team of threads for its parallel steps; on one thread where the work
+/// (multiplications, say) is too small to pay for waking others.
+template <class Kernel>
+void with_team(const Execution& execution, double work, const Kernel& kernel) {
+  constexpr double worth_a_thread = 2e6;
+#ifdef _OPENMP
+  if (execution.n_threads > 1 && work >= worth_a_thread) {
+    Team team(execution.checkpoint);
+    FirstError error;
+#pragma omp parallel num_threads(execution.n_threads)
+    if (omp_get_thread_num() == 0) {
+      error.guard([&] { kernel(Execution{execution.n_threads, execution.checkpoint, &team}); });
+      team.close();
+    } else {
+      error.guard([&] { team.serve(); });
+    }
+    error.rethrow();
+    return;
+  }
+#endif
+  kernel(Execution{1, execution.checkpoint});
+}
 
 /// body(i) for i in 0 .. n_tasks-1, in any order. The first exception stops the rest and is rethrown.
 template <class Body>
 void parallel_for(Index n_tasks, const Execution& execution, const Body& body) {
   std::atomic<Index> next{0};
-  std::atomic<bool> failed{false};
-  std::exception_ptr first_error;
-  std::mutex guard;
-
-  // An exception that left a parallel region would end the process: it waits here until all threads met.
-  auto work = [&](bool is_caller) {
-    while (!failed) {
-      const Index i = next.fetch_add(1);
-      if (i >= n_tasks) return;
-      try {
-        if (is_caller) execution.check();
+  FirstError error;
+  const auto step = [&] {
+    for (Index i; !error.caught() && (i = next.fetch_add(1)) < n_tasks;) {
+      error.guard([&] {
+        execution.check();
         body(i);
-      } catch (...) {
-        const std::lock_guard<std::mutex> lock(guard);
-        if (!first_error) first_error = std::current_exception();
-        failed = true;
-      }
+      });
     }
   };
-
-#ifdef _OPENMP
-  const int n_threads = static_cast<int>(std::min<Index>(execution.n_threads, n_tasks));
-  if (n_threads > 1) {
-#pragma omp parallel num_threads(n_threads)
-    work(omp_get_thread_num() == 0);
+  if (execution.team != nullptr && n_tasks > 1) {
+    execution.team->run(step);
   } else {
-    work(true);
+    step();
   }
-#else
-  work(true);
-#endif
-  if (first_error) std::rethrow_exception(first_error);
+  error.rethrow();
 }
 
 /// body(first, size) for the consecutive pieces of 0 .. n-1 of at most `piece` each.

@@ -1,11 +1,9 @@
 // tr(R^T A^-1 R) for many right-hand sides R and one factor of A.
 #pragma once
 
-#include <optional>
-#include <type_traits>
-
 #include "cholesky.hpp"
 #include "frame.hpp"
+#include "gram.hpp"
 
 namespace transferscore {
 
@@ -17,6 +15,16 @@ struct RightHandSides {
 };
 template <class Block>
 RightHandSides(std::vector<Index>, Block) -> RightHandSides<Block>;
+
+/// U (r, columns) as Factor::half_solve gives it, in pieces.
+inline Eigen::MatrixXd half_solve(const Factor& factor, const Eigen::MatrixXd& rhs /* (size, columns) */,
+                                  const Execution& execution) {
+  Eigen::MatrixXd u(factor.rank(), rhs.cols());
+  parallel_for_pieces(rhs.cols(), 64, execution, [&](Index first, Index count) {
+    u.middleCols(first, count) = factor.half_solve(rhs.middleCols(first, count));
+  });
+  return u;
+}
 
 /// tr(R_l^T A^-1 R_l) for every l: (L,). A problem is cut the same way whoever stands beside it, so its
 /// value has the same bits alone and among thousands.
@@ -55,18 +63,22 @@ template <class C, class T>
 Eigen::VectorXd energies(MatrixView<T> features /* (n, d) */, const Frame<T>& frame,
                          const Eigen::VectorXd& mean /* (d,) */, const Eigen::MatrixXd& v /* (d, k) */,
                          const Execution& execution) {
-  constexpr Index wave_rows = 2048, piece = 128;
+  constexpr Index stage = 1 << 16, piece = 128;  // rows: partial sums of a stage, rows framed together
+  const Index n = features.rows(), d = features.cols();
   const Eigen::Matrix<C, Eigen::Dynamic, Eigen::Dynamic> rounded = v.template cast<C>();
   const Eigen::RowVectorXd offset = mean.transpose() * v;
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(v.cols());
-  for_each_wave<C>(features, frame, wave_rows, execution, [&](Index, const auto& wave) {
-    Eigen::MatrixXd parts(v.cols(), (wave.rows() + piece - 1) / piece);
-    parallel_for_pieces(wave.rows(), piece, execution, [&](Index first, Index count) {
-      const Eigen::Matrix<C, Eigen::Dynamic, Eigen::Dynamic> product = wave.middleRows(first, count) * rounded;
+  for (Index first_row = 0; first_row < n; first_row += stage) {
+    const Index rows = std::min(stage, n - first_row);
+    Eigen::MatrixXd parts(v.cols(), (rows + piece - 1) / piece);
+    parallel_for_pieces(rows, piece, execution, [&](Index first, Index count) {
+      RowMatrix<C> buffer = padded_matrix<C>(count, d);
+      write_framed<C>(features, frame, first_row + first, 0, buffer.leftCols(d));
+      const Eigen::Matrix<C, Eigen::Dynamic, Eigen::Dynamic> product = buffer.leftCols(d) * rounded;
       parts.col(first / piece) = (product.template cast<double>().rowwise() - offset).colwise().squaredNorm();
     });
     sum += parts.rowwise().sum();
-  });
+  }
   return sum;
 }
 
@@ -80,40 +92,55 @@ Eigen::VectorXd transposed_energies(MatrixView<T> features /* (n, d) */, const F
       (v.rowwise() - v.colwise().mean()).template cast<C>();
   Eigen::MatrixXd parts(v.cols(), (d + piece - 1) / piece);
   parallel_for_pieces(d, piece, execution, [&](Index first, Index count) {
-    RowMatrix<C> framed(n, count);
-    write_framed<C>(features, frame, 0, first, framed, Execution{});
-    const Eigen::Matrix<C, Eigen::Dynamic, Eigen::Dynamic> product = framed.transpose() * rounded;
+    RowMatrix<C> buffer = padded_matrix<C>(n, count);
+    write_framed<C>(features, frame, 0, first, buffer.leftCols(count));
+    const Eigen::Matrix<C, Eigen::Dynamic, Eigen::Dynamic> product = buffer.leftCols(count).transpose() * rounded;
     parts.col(first / piece) = product.template cast<double>().colwise().squaredNorm();
   });
   return parts.rowwise().sum();
 }
 
-/// tr(R_l^T A^-1 R_l) for A = weight F^T F + ridge I, F given by energies(V) = [||F v||^2]: (L,).
-///
-/// In double precision that is the factor's own answer. A factor of products in single precision is
-/// slightly off; with V near A^-1 R the value 2 <V, R> - <V, A V> is wrong only by the square of V's
-/// error. Nothing where the correction is so large that its square would show.
-template <class C, class Block, class Energies>
-std::optional<Eigen::VectorXd> settled_forms(const Factor& factor, const RightHandSides<Block>& rhs, Index size,
-                                             double weight, double ridge, const Energies& energies,
-                                             const Execution& execution) {
-  const Eigen::VectorXd raw = quadratic_forms(factor, rhs, execution);
-  if (!std::is_same_v<C, float>) return raw;
+/// A = weight F^T F + ridge I whose factor comes from products in single precision, each entry a sum of `depth` of
+/// them. F itself is given by energies(V) = [||F v||^2].
+template <class Energies>
+struct RoundedMatrix {
+  Index size, depth;
+  double weight, ridge;
+  Energies energies;
+};
+template <class Energies>
+RoundedMatrix(Index, Index, double, double, Energies) -> RoundedMatrix<Energies>;
 
-  Eigen::VectorXd settled(raw.size());
-  for (Index l = 0; l < settled.size(); ++l) {
+/// By how much tr(R_l^T A^-1 R_l) must be corrected for the rounding of the factor: (L,).
+///
+/// With V near A^-1 R, 2 <V, R> - <V, A V> is wrong only by the square of V's error. Where the error is
+/// sure to be below the share `negligible` of the form, the correction is not computed and 0.
+template <class Block, class Energies>
+Eigen::VectorXd corrections(const Factor& factor, const RightHandSides<Block>& rhs, const RoundedMatrix<Energies>& a,
+                            const Eigen::VectorXd& forms /* (L,) */, double negligible, const Execution& execution) {
+  // An entry of D A D is rounded once for each product of a block; the errors of blocks average out.
+  const double entry = std::ldexp(1.0, -24) * GramSum<float>::block_rows / std::sqrt(static_cast<double>(a.depth));
+  Eigen::VectorXd result = Eigen::VectorXd::Zero(forms.size());
+  for (Index l = 0; l < forms.size(); ++l) {
     const Index k = rhs.n_columns[l];
     const Eigen::MatrixXd r = rhs.block(l, 0, k);
-    Eigen::MatrixXd v(size, k);
+    Eigen::MatrixXd v(a.size, k);
+    Eigen::VectorXd errors(k);
     parallel_for_pieces(k, 32, execution, [&](Index first, Index count) {
-      const Eigen::MatrixXd solution = factor.finish_solve(factor.half_solve(r.middleCols(first, count)), size);
-      v.middleCols(first, count) = solution.cast<float>().cast<double>();  // as the products will see it
+      const Eigen::MatrixXd x = factor.finish_solve(factor.half_solve(r.middleCols(first, count)), a.size);
+      errors[first / 32] =
+          entry * (factor.scale.cwiseInverse().asDiagonal() * x(factor.kept, Eigen::all)).squaredNorm();
+      v.middleCols(first, count) = x.cast<float>().cast<double>();  // as the products will see it
     });
-    settled[l] = 2 * v.cwiseProduct(r).sum() - weight * energies(v).sum() - ridge * v.squaredNorm();
+    if (errors.head((k + 31) / 32).sum() <= negligible * forms[l]) continue;
+    result[l] = 2 * v.cwiseProduct(r).sum() - a.weight * a.energies(v).sum() - a.ridge * v.squaredNorm() - forms[l];
   }
-  constexpr double largest_correction = 1e-3;
-  if (!((settled - raw).array().abs() <= largest_correction * raw.array()).all()) return std::nullopt;
-  return settled;
+  return result;
+}
+
+/// Is a correction so small beside the score that its square doesn't show?
+inline bool are_small(const Eigen::VectorXd& corrections /* (L,) */, const Eigen::VectorXd& scores /* (L,) */) {
+  return (corrections.array().abs() <= 1e-3 * scores.array()).all();
 }
 
 }  // namespace transferscore

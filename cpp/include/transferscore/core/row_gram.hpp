@@ -13,11 +13,12 @@ Eigen::MatrixXd centred_row_gram(MatrixView<T> features /* (n, d) */, const Fram
   const Index n = features.rows(), d = features.cols();
   GramSum<C> gram(n);
   const Index wave = std::min(d, gram.blocks_at_once() * GramSum<C>::block_rows);
-  RowMatrix<C> buffer(n, wave);
-  for (Index first = 0; first < d; first += wave) {
-    const Index columns = std::min(wave, d - first);
-    Eigen::Map<RowMatrix<C>> framed(buffer.data(), n, columns);
-    write_framed<C>(features, frame, 0, first, framed, execution);
+  RowMatrix<C> buffer = padded_matrix<C>(n, wave);
+  for (Index first_column = 0; first_column < d; first_column += wave) {
+    auto framed = buffer.leftCols(std::min(wave, d - first_column));
+    parallel_for_pieces(n, 64, execution, [&](Index first, Index count) {
+      write_framed<C>(features, frame, first, first_column, framed.middleRows(first, count));
+    });
     gram.add(framed.transpose(), execution);
   }
   Eigen::MatrixXd g = std::move(gram.sum());

@@ -16,6 +16,14 @@ using RowMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMaj
 template <class T>
 using MatrixView = Eigen::Map<const RowMatrix<T>>;
 
+/// A row-major (rows, columns) buffer to take the left `columns` of. Its rows are an odd number of cache lines
+/// apart: at a power of two the values of a column would all compete for the same few places of the cache.
+template <class T>
+RowMatrix<T> padded_matrix(Index rows, Index columns) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  return RowMatrix<T>(rows, ((columns + line - 1) / line | 1) * line);
+}
+
 /// L label sets of the same n samples, as class ids 0 .. K-1 without gaps.
 struct LabelSets {
   const std::int32_t* ids;       // (L, n)
