@@ -309,7 +309,7 @@ def test_one_sample():
         ({"shrinkage": True}, TypeError, "got True"),
         ({"shrinkage": [0.1]}, TypeError, "got [0.1]"),
         ({"n_threads": 0}, ValueError, "`n_threads` must be between 1 and 1024, got 0"),
-        ({"n_threads": "2"}, TypeError, "`n_threads` must be an integer or None, got '2'"),
+        ({"n_threads": "2"}, TypeError, "`n_threads` must be an integer, got '2'"),
         ({"ignore_index": "a"}, TypeError, "`ignore_index` must be one integer or several"),
         ({"ignore_index": [[1]]}, TypeError, "`ignore_index` must be one integer or several"),
         ({"ignore_index": 1.5}, TypeError, "`ignore_index` must be one integer or several"),

@@ -9,7 +9,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import transferscore
-from transferscore.compat import tllib as tllib_names
 from conftest import network_features
 from tolerances import (
     CORRECTED,
@@ -21,6 +20,7 @@ from tolerances import (
     TWO_DECIMALS,
 )
 from transferscore import HScoreResult, h_score, reference
+from transferscore.compat import tllib as tllib_names
 
 SHRINKAGES = (None, "ledoit-wolf", 0.1, 1.0)
 SHAPES = {
@@ -53,6 +53,8 @@ def layouts(X):
     unaligned = (
         np.frombuffer(b"\0" + X.tobytes(), dtype=np.uint8)[1:].view(X.dtype).reshape(X.shape)
     )
+    packed = np.zeros(X.shape, dtype=[("tag", "i1"), ("x", X.dtype)])
+    packed["x"] = X
     return {
         "C": X,
         "Fortran": np.asfortranarray(X),
@@ -60,7 +62,7 @@ def layouts(X):
         "reversed": X[::-1, ::-1].copy()[::-1, ::-1],
         "swapped bytes": X.astype(X.dtype.newbyteorder()),
         "unaligned": unaligned,
-        "field": np.rec.fromarrays([X], dtype=[("skip", "i1"), ("x", X.dtype)][1:])["x"],
+        "packed field": packed["x"],
         "list": X.tolist(),
     }
 

@@ -37,7 +37,7 @@ def choose_level(wanted: str | None) -> str:
     if wanted not in usable:
         raise ImportError(
             f"{VARIABLE}={wanted}, but this processor or operating system cannot run that level; "
-            f"it can run {', '.join(usable)}"
+            f"it can run {', '.join(usable) or 'none'}"
         )
     return wanted
 

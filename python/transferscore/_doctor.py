@@ -23,7 +23,7 @@ def report() -> str:
         "levels usable": ", ".join(_backend.usable_levels()),
         "level in use": _level(),
         "openmp": _openmp(),
-        "threads": "{} ({})".format(*_threads.resolve_with_reason()),
+        "threads": _threads_and_why(),
         "openmp runtimes": _described(openmp_runtimes()),
     }
     width = max(map(len, facts))
@@ -38,6 +38,13 @@ def _level() -> str:
 def _openmp() -> str:
     version = _backend.backend.__openmp__
     return f"version {version}" if version else "not built in: one thread"
+
+
+def _threads_and_why() -> str:
+    if not _backend.backend.__openmp__:
+        return "1 (OpenMP is not built in)"
+    n_threads, reason = _threads.resolve_with_reason()
+    return f"{n_threads} ({reason})"
 
 
 def openmp_runtimes() -> list[str] | None:

@@ -1,5 +1,7 @@
 """How many threads: argument > library setting > OMP_NUM_THREADS > min(affinity, cgroup quota)."""
 
+import math
+import operator
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,13 +26,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads)
 
 
-def checked(n_threads: object, name: str = "n_threads") -> int:
+def checked(n_threads: object) -> int:
     """A number of threads given by a user."""
-    if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
-        raise TypeError(f"`{name}` must be an integer or None, got {n_threads!r}")
-    value = int(n_threads.__index__())
+    try:
+        value = operator.index(n_threads)  # type: ignore[arg-type]
+    except TypeError:
+        value = None
+    if value is None or isinstance(n_threads, bool):
+        raise TypeError(f"`n_threads` must be an integer, got {n_threads!r}")
     if not 1 <= value <= MOST_THREADS:
-        raise ValueError(f"`{name}` must be between 1 and {MOST_THREADS}, got {value}")
+        raise ValueError(f"`n_threads` must be between 1 and {MOST_THREADS}, got {value}")
     return value
 
 
@@ -128,7 +133,8 @@ def _from_environment() -> int | None:
     # "4,2" gives a number for each level of nesting; the first is ours. What makes no sense is
     # passed over, as OpenMP runtimes do.
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(int(first), MOST_THREADS) if first.isdecimal() and int(first) > 0 else None
+    sensible = first.isdecimal() and len(first) < 10 and int(first) > 0
+    return min(int(first), MOST_THREADS) if sensible else None
 
 
 def available_processors() -> int:
@@ -148,33 +154,39 @@ def cgroup_quota(
     root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
 ) -> int | None:
     """Processors' worth of time that the control group grants, rounded up; None without a limit."""
-    shares = [share for share in (*_quotas_v2(root, own), _quota_v1(root)) if share is not None]
-    return max(1, int(-(-min(shares) // 1))) if shares else None
+    shares = [_share_v2(folder) for folder in _folders(root, own, "")]
+    shares += [_share_v1(folder) for folder in _folders(root / "cpu", own, "cpu")]
+    limits = [share for share in shares if share is not None]
+    return max(1, math.ceil(min(limits))) if limits else None
 
 
-def _quotas_v2(root: Path, own: Path) -> list[float | None]:
-    # The limit may stand on any group above ours. Inside a container the root is our own group.
+def _folders(root: Path, own: Path, controller: str) -> list[Path]:
+    """Our group and those above it: the limit may stand on any of them.
+
+    Inside a container the root is often our own group, whatever the path says.
+    """
     try:
         lines = own.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         lines = []
-    group = next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
-    folders = [root / group, *(root / group).parents] if group else [root]
-    return [_read_share(folder / "cpu.max") for folder in folders if folder.is_relative_to(root)]
+    fields = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    group = next((path for _, names, path in fields if controller in names.split(",")), "")
+    folder = root / group.strip("/")
+    return [folder, *(above for above in folder.parents if above.is_relative_to(root))]
 
 
-def _quota_v1(root: Path) -> float | None:
+def _share_v2(folder: Path) -> float | None:
     try:
-        quota = int((root / "cpu" / "cpu.cfs_quota_us").read_text(encoding="ascii"))
-        period = int((root / "cpu" / "cpu.cfs_period_us").read_text(encoding="ascii"))
+        quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        return int(quota) / int(period)  # "max" is no limit
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _share_v1(folder: Path) -> float | None:
+    try:
+        quota = int((folder / "cpu.cfs_quota_us").read_text(encoding="ascii"))
+        period = int((folder / "cpu.cfs_period_us").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
     return quota / period if quota > 0 and period > 0 else None
-
-
-def _read_share(file: Path) -> float | None:
-    try:
-        quota, period = file.read_text(encoding="ascii").split()
-        return int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return None

@@ -104,9 +104,10 @@ def h_score(
 
     Notes
     -----
-    Memory beyond the inputs, in bytes, for n > d + 1: 16 d^2 for the covariance and its factor,
-    1024 d to 16 Mi for blocks of samples, 64 Mi or one label set (8 K d) for class sums, and 4 n L
-    for the labels. Otherwise n takes the place of d. The plain score does not change under
+    Memory beyond the inputs, in bytes, for n > d + 1, at most: 16 d^2 for the covariance and its
+    factor (24 d^2 where features depend on each other), 240 Ki min(d, 384) + 16 Ki d for blocks of
+    samples, the smaller of 8 L K d and 128 Mi + 8 K d for class sums, and 4 n L for the labels.
+    Otherwise n takes the place of d in the first two. The plain score does not change under
     invertible linear maps of the features.
 
     Examples

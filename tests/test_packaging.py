@@ -1,0 +1,309 @@
+"""What is shipped: versions, types, docstrings, examples, licences, and the rules of the house."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import importlib
+import importlib.metadata
+import inspect
+import io
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import transferscore
+from transferscore import _backend, _cpu
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = files("transferscore")
+EXTRAS = {"rich", "torch"}  # what modules may import beyond the dependencies of every installation
+
+# Wheels are tested without the source tree, checkouts and the sdist with it.
+needs_sources = pytest.mark.skipif(not (ROOT / "cpp").is_dir(), reason="no source tree here")
+
+
+def modules() -> list[str]:
+    """Every Python module of the package, by name, imported or not."""
+    found = ["transferscore"]
+    for module in pkgutil.walk_packages(transferscore.__path__, "transferscore."):
+        if not module.name.rpartition(".")[2].startswith(("_core_", "_cpu")):
+            found.append(module.name)
+    return found
+
+
+def load(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in EXTRAS:
+            pytest.skip(f"{name} needs {error.name}")
+        raise
+
+
+def sources(folder: str) -> Iterator[tuple[str, str]]:
+    """(path below `folder`, text) of the C++ files there."""
+    for file in sorted((ROOT / folder).rglob("*.[hc]pp")):
+        yield file.relative_to(ROOT / folder).as_posix(), file.read_text(encoding="utf-8")
+
+
+# Versions and files
+
+
+def test_one_version() -> None:
+    metadata = importlib.metadata.version("transferscore")
+    assert transferscore.__version__ == metadata
+    assert _backend.backend.__version__ == metadata
+
+
+@needs_sources
+def test_citation_has_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {transferscore.__version__}\n" in citation
+
+
+def test_types_are_shipped() -> None:
+    for name in ("py.typed", "_core.pyi", "_cpu.pyi"):
+        assert PACKAGE.joinpath(name).is_file()
+
+
+def test_licences_are_shipped() -> None:
+    shipped = importlib.metadata.metadata("transferscore").get_all("License-File") or []
+    assert {"LICENSE", "LICENSES/MPL-2.0.txt", "LICENSES/THIRD-PARTY.md"} <= set(shipped)
+
+
+# The extension and its stub
+
+
+def stub(name: str) -> ast.Module:
+    return ast.parse(PACKAGE.joinpath(name).read_text(encoding="utf-8"))
+
+
+def functions(body: list[ast.stmt]) -> dict[str, list[str]]:
+    """The argument names of each function, without `self`."""
+    return {
+        node.name: [
+            argument.arg
+            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            if argument.arg != "self"
+        ]
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def public(module: ModuleType) -> set[str]:
+    return {name for name in dir(module) if not name.startswith("_")}
+
+
+def signatures(function: Any) -> list[list[str]]:
+    """The argument names of each overload, from the lines that pybind11 puts into a docstring."""
+    lines = re.findall(rf"^(?:\d+\. )?{function.__name__}\((.*)\) -> ", function.__doc__, re.M)
+    return [re.findall(r"(\w+): ", line) for line in lines]
+
+
+@pytest.mark.parametrize("level", _backend.usable_levels())
+def test_stub_of_the_extension(level: str) -> None:
+    (protocol,) = (node for node in stub("_core.pyi").body if isinstance(node, ast.ClassDef))
+    promised = functions(protocol.body)
+    extension = importlib.import_module(f"transferscore._core_{level}")
+    assert public(extension) == set(promised)
+    for name, arguments in promised.items():
+        overloads = signatures(getattr(extension, name))
+        assert overloads
+        assert all(overload == arguments for overload in overloads)
+
+    attributes = {node.target.id for node in protocol.body if isinstance(node, ast.AnnAssign)}  # type: ignore[union-attr]
+    assert {name for name in attributes if not hasattr(extension, name)} == set()
+    assert extension.__isa__ == level
+
+
+def test_stub_of_the_probe() -> None:
+    promised = functions(stub("_cpu.pyi").body)
+    assert public(_cpu) == set(promised)
+    for name, arguments in promised.items():
+        assert signatures(getattr(_cpu, name)) == [arguments]
+
+
+# Docstrings
+
+
+def exported() -> list[str]:
+    """`module.name` for each name in an `__all__` (read, not imported: extras may be missing)."""
+    names = []
+    for module in modules():
+        spec = importlib.util.find_spec(module)
+        assert spec is not None
+        assert spec.origin is not None
+        for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                names += [f"{module}:{name}" for name in ast.literal_eval(node.value)]
+    return names
+
+
+@pytest.mark.parametrize("name", exported())
+def test_exported_names_exist_and_say_what_they_are(name: str) -> None:
+    module, _, attribute = name.partition(":")
+    value = getattr(load(module), attribute)
+    if callable(value):
+        assert inspect.getdoc(value)
+
+
+def score_functions() -> list[str]:
+    """What users call with arrays; files and commands have documents of their own."""
+    public = re.compile(r"transferscore(\.(scores|reference|compat)(\.\w+)?)?:[a-z]\w*")
+    return [name for name in exported() if public.fullmatch(name)]
+
+
+@pytest.mark.parametrize("name", score_functions())
+def test_functions_have_the_sections(name: str) -> None:
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(load(module), attribute)
+    doc = inspect.getdoc(function) or ""
+    signature = inspect.signature(function)
+
+    sections = ["Examples"]
+    if signature.parameters:
+        sections.append("Parameters")
+        # Without a parameter, "Return the ..." in the first line says it all.
+        if signature.return_annotation not in (None, Iterator[None]):
+            sections.append("Returns")
+    missing = [title for title in sections if f"\n{title}\n{'-' * len(title)}\n" not in doc]
+    assert missing == []
+    undocumented = [p for p in signature.parameters if not re.search(rf"^{p}\b.* : ", doc, re.M)]
+    assert undocumented == []
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings(name: str) -> None:
+    module = load(name)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    report = io.StringIO()
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+        runner.run(test, out=report.write)
+    assert runner.failures == 0, report.getvalue()
+
+
+# README
+
+
+def python_blocks(text: str) -> list[tuple[str, str | None]]:
+    """(code, what it prints), the latter from a block "text" that follows at once."""
+    pattern = r"^```python\n(.*?)^```$(?:\s*^```text\n(.*?)^```$)?"
+    return [(code[1], code[2]) for code in re.finditer(pattern, text, re.M | re.S)]
+
+
+def test_examples_in_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks run one after the other; `print(...)  # value` must print that value."""
+    monkeypatch.chdir(tmp_path)
+    blocks = python_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert blocks
+    names: dict[str, Any] = {"__name__": "readme"}
+    for number, (code, output) in enumerate(blocks):
+        printed = io.StringIO()
+        if ">>> " in code:
+            test = doctest.DocTestParser().get_doctest(code, names, "README", None, None)
+            runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+            runner.run(test, out=printed.write, clear_globs=False)
+            names.update(test.globs)
+            assert runner.failures == 0, printed.getvalue()
+            continue
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, f"README block {number}", "exec"), names)
+        comments = re.findall(r"^print\(.*\)[ \t]+# (.*)$", code, re.M)
+        if comments:
+            assert printed.getvalue().splitlines() == comments
+        if output is not None:
+            assert printed.getvalue() == output
+
+
+# One word in every layer
+
+SCORES = sorted(
+    name for name in modules() if re.fullmatch(r"transferscore\.scores\.[a-z]\w*", name)
+)
+
+
+@pytest.mark.parametrize("module", SCORES)
+def test_score_is_the_same_word_everywhere(module: str) -> None:
+    word = module.rpartition(".")[2]
+    assert word in transferscore.__all__
+    assert getattr(transferscore, word) is getattr(load(module), word)
+    reference = load(f"transferscore.reference.{word}")
+    assert getattr(reference, word).__module__ == reference.__name__
+    assert hasattr(_backend.backend, word)
+
+
+@needs_sources
+@pytest.mark.parametrize("module", SCORES)
+def test_score_has_its_five_files(module: str) -> None:
+    word = module.rpartition(".")[2]
+    expected = [
+        f"cpp/include/transferscore/{word}.hpp",
+        f"python/transferscore/scores/{word}.py",
+        f"python/transferscore/reference/{word}.py",
+        f"tests/test_{word}.py",
+        f"bench/test_{word}.py",
+    ]
+    assert [name for name in expected if not (ROOT / name).is_file()] == []
+
+
+def test_reference_stands_alone() -> None:
+    for name in modules():
+        if name.startswith("transferscore.reference"):
+            for node in ast.walk(ast.parse(inspect.getsource(load(name)))):
+                imported = (
+                    [alias.name for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else ["." * node.level + (node.module or "")]
+                    if isinstance(node, ast.ImportFrom)
+                    else []
+                )
+                for other in imported:
+                    assert re.match(r"transferscore\.reference\b|(?!transferscore|\.)", other), (
+                        f"{name} imports {other}"
+                    )
+
+
+# The rules for C++
+
+
+@needs_sources
+def test_threads_start_in_one_place() -> None:
+    pattern = re.compile(
+        r"#\s*pragma\s+omp|_Pragma\s*\(|<omp\.h>|<future>|std::execution|std::j?thread\s+\w"
+    )
+    users = {name for name, text in sources("cpp") if pattern.search(text)}
+    assert users == {"include/transferscore/core/parallel.hpp"}
+
+
+@needs_sources
+def test_nobody_sets_the_threads_of_the_process() -> None:
+    # Other libraries in the process run on the same OpenMP runtime.
+    assert [name for name, text in sources("cpp") if "omp_set_" in text] == []
+
+
+@needs_sources
+def test_kernels_know_no_python() -> None:
+    allowed = re.compile(r'"[\w/]+\.hpp"|<Eigen/\w+>|<[a-z_]+>|<omp\.h>')
+    for name, text in sources("cpp/include"):
+        for header in re.findall(r"^\s*#\s*include\s+(\S+)", text, re.M):
+            assert allowed.fullmatch(header), f"{name} includes {header}"
+        assert not re.search(r"\bpy::|\bPy[A-Z_]|pybind11", text), name
+
+
+@needs_sources
+def test_no_flag_that_changes_arithmetic_or_ties_to_one_machine() -> None:
+    flags = ("-ffast-math", "-Ofast", "-funsafe-math", "/fp:fast", "=native")
+    built_by = [ROOT / "CMakeLists.txt", ROOT / "pyproject.toml"]
+    built_by += sorted((ROOT / ".github").rglob("*.yml")) + sorted(ROOT.rglob("cpp/**/*.cmake"))
+    for file in built_by:
+        text = file.read_text(encoding="utf-8")
+        assert [flag for flag in flags if flag in text] == [], file.name
