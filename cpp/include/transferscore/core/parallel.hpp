@@ -55,7 +55,7 @@ class FirstError {
 /// (multiplications, say) is too small to pay for waking others.
 template <class Kernel>
 void with_team(const Execution& execution, double work, const Kernel& kernel) {
-  constexpr double worth_a_thread = 2e6;
+  constexpr double worth_a_thread = 8e6;
 #ifdef _OPENMP
   if (execution.n_threads > 1 && work >= worth_a_thread) {
     Team team(execution.checkpoint);
