@@ -39,6 +39,10 @@ struct HScore {
 
 namespace detail {
 
+/// Pivots (of 1) below which the factor of a matrix of products in precision C is not trusted.
+template <class C>
+constexpr double least_pivot = std::is_same_v<C, float> ? 1e-3 : 1e-9;
+
 /// Ledoit and Wolf (2004): min(beta, delta) / delta, for features centred and divided by n.
 inline double ledoit_wolf(Index n_samples, Index n_features, double trace, double squared_norm, double fourth_moment) {
   const double n = static_cast<double>(n_samples), d = static_cast<double>(n_features);
@@ -99,7 +103,7 @@ inline double chance_level(const Factor& factor, Index size, Index n, double rid
 inline Factor factor_of_row_products(const Eigen::MatrixXd& a /* (size, n) */, const Execution& execution) {
   GramSum<double> gram(a.rows());
   gram.add(a.transpose(), execution);
-  return factor_rank_revealing(gram.sum(), execution);
+  return factorise(gram.sum(), least_pivot<double>, execution);
 }
 
 /// K - 1 for every label set: the most that its score can be.
@@ -108,10 +112,6 @@ inline Eigen::VectorXd most(const LabelSets& labels) {
   for (Index l = 0; l < labels.count(); ++l) bound[l] = static_cast<double>(labels.n_classes[l] - 1);
   return bound;
 }
-
-/// Pivots (of 1) below which the factor of a matrix of products in precision C is not trusted.
-template <class C>
-constexpr double least_pivot = std::is_same_v<C, float> ? 1e-3 : 1e-9;
 
 /// (1), for at least two samples more than features. Nothing where products in precision C do not suffice.
 template <class C, class T>
@@ -130,11 +130,9 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
   const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
   regularise(m.scatter, weight, ridge, execution);  // A
 
-  Factor factor = factor_plain(m.scatter, least_pivot<C>, execution);
-  if (factor.smallest_pivot == 0) {
-    if (single) return std::nullopt;
-    factor = factor_rank_revealing(m.scatter, execution);
-  }
+  const Factor factor =
+      single ? factor_plain(m.scatter, least_pivot<C>, execution) : factorise(m.scatter, least_pivot<C>, execution);
+  if (single && factor.smallest_pivot == 0) return std::nullopt;
   if (ridge == 0) score.rank = factor.rank();
   if (options.adjust_for_chance) score.chance = chance_level(factor, d, n, ridge, execution);
 
@@ -167,16 +165,13 @@ inline void project_indicators(Eigen::MatrixXd gram /* (n, n), lower triangle */
   // G is singular by centring alone. With the vector of ones put back it is regular where the rank is n - 1.
   const double ones = gram.trace() / static_cast<double>(n * n);
   gram.array() += ones;
-  if (ones > 0 && factor_plain(gram, least_pivot<double>, execution).smallest_pivot > 0) {
-    score.rank = n - 1;
-    score.values = most(labels);
-    return;
-  }
   Eigen::MatrixXd b;  // (rank, n) B^T
   {
-    const Factor range = factor_rank_revealing(gram, execution);
+    const Factor range = factorise(gram, least_pivot<double>, execution);
     // The vector of ones is orthogonal to the range of G and to Y: it adds to the rank and changes nothing else.
     score.rank = std::max<Index>(range.rank() - 1, 0);
+    score.values = most(labels);
+    if (score.rank == n - 1) return;
     mirror(gram, execution);
     b = half_solve(range, gram, execution);
     gram.resize(0, 0);

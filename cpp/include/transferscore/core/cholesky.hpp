@@ -162,4 +162,14 @@ inline Factor factor_rank_revealing(const Eigen::MatrixXd& lower /* (size, size)
   return factor;
 }
 
+/// Without pivoting where every pivot is above `least_pivot`, else the largest part of full rank.
+inline Factor factorise(const Eigen::MatrixXd& lower /* (size, size) */, double least_pivot,
+                        const Execution& execution) {
+  {
+    Factor factor = factor_plain(lower, least_pivot, execution);
+    if (factor.smallest_pivot > 0) return factor;
+  }
+  return factor_rank_revealing(lower, execution);
+}
+
 }  // namespace transferscore
