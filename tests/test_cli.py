@@ -24,6 +24,7 @@ import transferscore
 from transferscore import cli, scores
 from transferscore.cli._demo import spearman
 from transferscore.cli._formats import number
+from transferscore.cli._parser import default_order
 from transferscore.scores import Score
 
 try:
@@ -198,6 +199,10 @@ class TestRank:
         other = run(*arguments, "--scores", "threads,mean", "--sort-by", "mean")
         assert other.out.splitlines()[0] == "rank,name,path,n,d,threads,mean"
         assert other.out.splitlines()[1].startswith("1,best")
+
+    def test_the_default_order(self) -> None:
+        assert default_order(["h_score", "h_score_shrinkage"]) == "h_score_shrinkage"
+        assert default_order(["mean", "h_score"]) == "mean"
 
     def test_options_between_the_files(self, run: Callable[..., Run]) -> None:
         result = run("rank", "good.npz", "--labels", "labels.npy", "best.npz", "--csv", "same.npz")

@@ -27,10 +27,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if args.command == "rank":
         args.files += rest
-        args.sort_by = args.sort_by or args.scores[0]
+        args.sort_by = args.sort_by or default_order(args.scores)
         if args.sort_by not in args.scores:
             rank.error(f"argument --sort-by: must be one of --scores, got '{args.sort_by}'")
     return args
+
+
+def default_order(asked: Sequence[str]) -> str:
+    """Return the score that ranks where the user names none."""
+    return scores.RANKS_BY_DEFAULT if scores.RANKS_BY_DEFAULT in asked else asked[0]
 
 
 def _build() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
@@ -76,7 +81,11 @@ def _add_rank(
         metavar="NAME,NAME",
         help=f"scores to compute (default: {','.join(scores.REGISTRY)})",
     )
-    rank.add_argument("--sort-by", metavar="NAME", help="score to rank by (default: the first one)")
+    rank.add_argument(
+        "--sort-by",
+        metavar="NAME",
+        help=f"score to rank by (default: {scores.RANKS_BY_DEFAULT}, or the first of --scores)",
+    )
     form = rank.add_mutually_exclusive_group()
     for name, text in (("json", "JSON"), ("csv", "CSV"), ("markdown", "a Markdown table")):
         form.add_argument(

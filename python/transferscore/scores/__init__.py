@@ -15,4 +15,8 @@ REGISTRY: dict[str, Score] = {
     )
 }
 
-__all__ = ["REGISTRY", "Score", "h_score"]
+# What ranks where nothing else is asked for: unlike the plain H-score it compares features of
+# different width, and says something where there are few samples.
+RANKS_BY_DEFAULT = "h_score_shrinkage"
+
+__all__ = ["RANKS_BY_DEFAULT", "REGISTRY", "Score", "h_score"]
