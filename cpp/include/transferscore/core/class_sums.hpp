@@ -27,7 +27,10 @@ class ClassSums {
       const Index width = std::min(tile, d_ - t * tile);
       for (Index row = 0; row < wave.rows(); row += block_rows) {
         const Index rows = std::min(block_rows, wave.rows() - row);
-        packed.topLeftCorner(rows, width) = wave.block(row, t * tile, rows, width).template cast<double>();
+        for (Index i = 0; i < rows; ++i) {
+          const auto* z = wave.data() + (row + i) * wave.outerStride() + t * tile;
+          std::copy(z, z + width, packed.data() + i * tile);
+        }
         for (Index l = first_set; l < last_set; ++l) {
           const std::int32_t* ids = labels_->set(first_set_ + l) + first_row + row;
           add_block(packed.data(), ids, rows, sums_.row(t * offsets_.back() + offsets_[l]).data());

@@ -25,10 +25,9 @@ class FeatureSums {
     }
     parallel_for_pieces(wave.cols(), 64, execution, [&](Index first, Index count) {
       for (Index i = 0; i < wave.rows(); ++i) {
-        const auto* row = wave.data() + i * wave.outerStride();
-        for (Index j = first; j < first + count; ++j) z[j] += static_cast<double>(row[j]);
-        if (!radial_) continue;
-        for (Index j = first; j < first + count; ++j) a_z[j] += norms[i] * static_cast<double>(row[j]);
+        const auto* row = wave.data() + i * wave.outerStride() + first;
+        add_row(1, row, count, z.data() + first);
+        if (radial_) add_row(norms[i], row, count, a_z.data() + first);
       }
     });
     a += norms.sum();
@@ -51,6 +50,12 @@ class FeatureSums {
     double sum = 0;
     for (const double s : sums) sum += s;
     return sum;
+  }
+
+  /// sum += weight * row
+  template <class C>
+  static void add_row(double weight, const C* row /* (count,) */, Index count, double* sum /* (count,) */) {
+    for (Index j = 0; j < count; ++j) sum[j] += weight * static_cast<double>(row[j]);
   }
 
   bool radial_;
