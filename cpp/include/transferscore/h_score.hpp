@@ -43,6 +43,9 @@ namespace detail {
 template <class C>
 constexpr double least_pivot = std::is_same_v<C, float> ? 1e-3 : 1e-9;
 
+/// The score is proportional to 1 - intensity. Where that is a small difference, rounding in single precision shows.
+constexpr double least_weight_single = 0.1;
+
 /// Ledoit and Wolf (2004): min(beta, delta) / delta, for features centred and divided by n.
 inline double ledoit_wolf(Index n_samples, Index n_features, double trace, double squared_norm, double fourth_moment) {
   const double n = static_cast<double>(n_samples), d = static_cast<double>(n_features);
@@ -128,6 +131,7 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
   if (options.ledoit_wolf)
     score.intensity = ledoit_wolf(n, d, trace, squared_norm(m.scatter), m.fourth_radial_moment());
   const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
+  if (single && options.ledoit_wolf && weight < least_weight_single) return std::nullopt;
   regularise(m.scatter, weight, ridge, execution);  // A
 
   const Factor factor =
@@ -148,9 +152,9 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
         Eigen::VectorXd forms = quadratic_forms(factor, means, execution);
         if (single) {
           constexpr double negligible = 1e-6;
-          const Eigen::VectorXd correction = corrections(factor, means, rounded, forms, negligible, execution);
-          precise = precise && are_small(correction, forms);
-          forms += correction;
+          const Corrections correction = corrections(factor, means, rounded, forms, negligible, execution);
+          precise = precise && correction.suffice(1, forms);
+          forms += correction.first_order;
         }
         score.values.segment(first_set, classes.count()) = weight * forms;
       });
@@ -198,6 +202,7 @@ std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, co
   if (options.ledoit_wolf)
     score.intensity = ledoit_wolf(n, d, trace, squared_norm(gram), gram.diagonal().squaredNorm());
   const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
+  if (single && options.ledoit_wolf && weight < least_weight_single) return std::nullopt;
   if (ridge > 0) {
     regularise(gram, weight, ridge, execution);  // W
     const Factor factor = factor_plain(gram, least_pivot<C>, execution);
@@ -212,9 +217,9 @@ std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, co
         const RoundedMatrix rounded{n, d, weight, ridge, [&](const Eigen::MatrixXd& v) {
                                       return transposed_energies<C>(features, frame, v, execution);
                                     }};
-        const Eigen::VectorXd correction = ridge * corrections(factor, indicators, rounded, forms, 0, execution);
-        if (!are_small(correction, score.values)) return std::nullopt;
-        score.values -= correction;
+        const Corrections correction = corrections(factor, indicators, rounded, forms, 0, execution);
+        if (!correction.suffice(ridge, score.values)) return std::nullopt;
+        score.values -= ridge * correction.first_order;
       }
       return score;
     }

@@ -111,36 +111,58 @@ struct RoundedMatrix {
 template <class Energies>
 RoundedMatrix(Index, Index, double, double, Energies) -> RoundedMatrix<Energies>;
 
-/// By how much tr(R_l^T A^-1 R_l) must be corrected for the rounding of the factor: (L,).
+/// tr(E^-1) of the scaled matrix E = D A D that a factor stands for, estimated from a few vectors of signs.
+inline double estimated_trace_of_inverse(const Factor& factor) {
+  constexpr Index n_vectors = 8;
+  Eigen::MatrixXd signs(factor.rank(), n_vectors);
+  std::uint32_t state = 1;
+  for (Index i = 0; i < signs.size(); ++i) {
+    state = state * 1664525u + 1013904223u;
+    signs.data()[i] = state >> 31 ? 1 : -1;
+  }
+  factor.leading().triangularView<Eigen::Lower>().solveInPlace(signs);
+  return signs.squaredNorm() / n_vectors;
+}
+
+/// What the rounding of single precision asks of tr(R_l^T A^-1 R_l).
+struct Corrections {
+  Eigen::VectorXd first_order;   // (L,) to be added
+  Eigen::VectorXd second_order;  // (L,) about what is still wrong then
+
+  /// Are the corrected scores right to about 1e-6? They are the forms times `weight` and a constant.
+  bool suffice(double weight, const Eigen::VectorXd& scores /* (L,) */) const {
+    return (weight * first_order.array().abs() <= 1e-3 * scores.array()).all() &&
+           (weight * second_order.array() <= 1e-6 * scores.array()).all();
+  }
+};
+
+/// By how much tr(R_l^T A^-1 R_l) must be corrected for the rounding of the factor.
 ///
-/// With V near A^-1 R, 2 <V, R> - <V, A V> is wrong only by the square of V's error. Where the error is
-/// sure to be below the share `negligible` of the form, the correction is not computed and 0.
+/// With V near A^-1 R, 2 <V, R> - <V, A V> is wrong only by the square of V's error. Where even that of the
+/// first order is sure to be below the share `negligible` of the form, nothing is corrected.
 template <class Block, class Energies>
-Eigen::VectorXd corrections(const Factor& factor, const RightHandSides<Block>& rhs, const RoundedMatrix<Energies>& a,
-                            const Eigen::VectorXd& forms /* (L,) */, double negligible, const Execution& execution) {
+Corrections corrections(const Factor& factor, const RightHandSides<Block>& rhs, const RoundedMatrix<Energies>& a,
+                        const Eigen::VectorXd& forms /* (L,) */, double negligible, const Execution& execution) {
   // An entry of D A D is rounded once for each product of a block; the errors of blocks average out.
   const double entry = std::ldexp(1.0, -24) * GramSum<float>::block_rows / std::sqrt(static_cast<double>(a.depth));
-  Eigen::VectorXd result = Eigen::VectorXd::Zero(forms.size());
+  const double trace = estimated_trace_of_inverse(factor);
+  Corrections result{Eigen::VectorXd::Zero(forms.size()), Eigen::VectorXd::Zero(forms.size())};
   for (Index l = 0; l < forms.size(); ++l) {
     const Index k = rhs.n_columns[l];
     const Eigen::MatrixXd r = rhs.block(l, 0, k);
     Eigen::MatrixXd v(a.size, k);
-    Eigen::VectorXd errors(k);
+    Eigen::VectorXd norms = Eigen::VectorXd::Zero(k);  // of D^-1 V
     parallel_for_pieces(k, 32, execution, [&](Index first, Index count) {
       const Eigen::MatrixXd x = factor.finish_solve(factor.half_solve(r.middleCols(first, count)), a.size);
-      errors[first / 32] =
-          entry * (factor.scale.cwiseInverse().asDiagonal() * x(factor.kept, Eigen::all)).squaredNorm();
+      norms[first] = (factor.scale.cwiseInverse().asDiagonal() * x(factor.kept, Eigen::all)).squaredNorm();
       v.middleCols(first, count) = x.cast<float>().cast<double>();  // as the products will see it
     });
-    if (errors.head((k + 31) / 32).sum() <= negligible * forms[l]) continue;
-    result[l] = 2 * v.cwiseProduct(r).sum() - a.weight * a.energies(v).sum() - a.ridge * v.squaredNorm() - forms[l];
+    result.second_order[l] = entry * entry * trace * norms.sum();
+    if (entry * norms.sum() <= negligible * forms[l]) continue;
+    result.first_order[l] =
+        2 * v.cwiseProduct(r).sum() - a.weight * a.energies(v).sum() - a.ridge * v.squaredNorm() - forms[l];
   }
   return result;
-}
-
-/// Is a correction so small beside the score that its square doesn't show?
-inline bool are_small(const Eigen::VectorXd& corrections /* (L,) */, const Eigen::VectorXd& scores /* (L,) */) {
-  return (corrections.array().abs() <= 1e-3 * scores.array()).all();
 }
 
 }  // namespace transferscore
