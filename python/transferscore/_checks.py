@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from transferscore._backend import backend
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
+IgnoreIndex = int | str | Sequence[int] | Sequence[str] | None
+Shrinkage = float | Literal["ledoit-wolf"] | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def features_and_labels(
     features: ArrayLike,
     labels: ArrayLike,
     *,
-    ignore_index: int | str | Sequence[int] | Sequence[str] | None = None,
+    ignore_index: IgnoreIndex = None,
     n_threads: int = 1,
 ) -> tuple[Floats, Labels]:
     """Aligned features (n, d) and label sets (L, n), without the ignored samples."""

@@ -1,36 +1,37 @@
 """H-score, plain and with shrinkage."""
 
 import warnings
-from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks, _threads
 from transferscore._backend import backend
+from transferscore._checks import IgnoreIndex, Shrinkage
 from transferscore._results import HScoreResult
 
 
+# A float for one label set, an array for several. Shapes have no types: Any, as in NumPy's stubs.
 @overload
 def h_score(
     features: ArrayLike,
     labels: ArrayLike,
     *,
-    shrinkage: float | Literal["ledoit-wolf"] | None = None,
+    shrinkage: Shrinkage = None,
     adjust_for_chance: bool = False,
-    ignore_index: int | str | Sequence[int] | Sequence[str] | None = None,
+    ignore_index: IgnoreIndex = None,
     n_threads: int | None = None,
     full_output: Literal[False] = False,
-) -> float: ...
+) -> Any: ...
 @overload
 def h_score(
     features: ArrayLike,
     labels: ArrayLike,
     *,
-    shrinkage: float | Literal["ledoit-wolf"] | None = None,
+    shrinkage: Shrinkage = None,
     adjust_for_chance: bool = False,
-    ignore_index: int | str | Sequence[int] | Sequence[str] | None = None,
+    ignore_index: IgnoreIndex = None,
     n_threads: int | None = None,
     full_output: Literal[True],
 ) -> HScoreResult: ...
@@ -38,9 +39,9 @@ def h_score(
     features: ArrayLike,
     labels: ArrayLike,
     *,
-    shrinkage: float | Literal["ledoit-wolf"] | None = None,
+    shrinkage: Shrinkage = None,
     adjust_for_chance: bool = False,
-    ignore_index: int | str | Sequence[int] | Sequence[str] | None = None,
+    ignore_index: IgnoreIndex = None,
     n_threads: int | None = None,
     full_output: bool = False,
 ) -> float | NDArray[np.float64] | HScoreResult:
