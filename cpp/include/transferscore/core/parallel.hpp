@@ -75,6 +75,7 @@ void with_team(const Execution& execution, double work, const Kernel& kernel) {
 }
 
 /// body(i) for i in 0 .. n_tasks-1, in any order. The first exception stops the rest and is rethrown.
+/// A body must not call parallel_for with the same execution: give it Execution{}, which has no team.
 template <class Body>
 void parallel_for(Index n_tasks, const Execution& execution, const Body& body) {
   std::atomic<Index> next{0};
