@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tolerances import FLOAT16_SUM
 from transferscore import datasets
 from transferscore.datasets import ZooModel, ZooTask, load_zoo, zoo_path
 
@@ -92,7 +93,7 @@ def test_probabilities(task: ZooTask, model: ZooModel) -> None:
     assert np.isfinite(probabilities).all()
     assert (probabilities >= 0).all()
     # Each entry is off by at most half a unit in the last place, relatively 2**-11.
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=2**-11 + 1e-5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=FLOAT16_SUM)
 
 
 @each_pair

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import transferscore
+from tolerances import LEVELS
 from transferscore import _backend
 
 # Executed here and, as text, in a child process at another level. float32 at (2500, 700) and
@@ -39,8 +40,6 @@ def scores():
         for shrinkage in (None, 0.1, "ledoit-wolf")
     }
 """
-
-TOLERANCE = {"float64": 1e-10, "float32": 1e-6}  # relative
 
 
 def child(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -85,7 +84,7 @@ print(json.dumps({
     assert found["loaded"] == [f"transferscore._core_{level}"]
     assert found["scores"].keys() == expected.keys()
     for name, value in found["scores"].items():
-        tolerance = TOLERANCE[name.split()[0]]
+        tolerance = LEVELS[name.split()[0]]
         np.testing.assert_allclose(value, expected[name], rtol=tolerance, atol=0, err_msg=name)
 
 

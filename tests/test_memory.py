@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tolerances import CORRECTED
+
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or not Path("/proc/self/clear_refs").exists(),
     reason="the kernel of Linux tells and resets the peak of resident memory",
@@ -209,7 +211,7 @@ print(json.dumps([value, expected]))
 """,
         timeout=300,
     )
-    assert value == pytest.approx(expected, rel=1e-6, abs=0)
+    assert value == pytest.approx(expected, rel=CORRECTED, abs=0)
 
 
 def check_more_than_2_to_the_31_entries_in_few_rows():
@@ -232,7 +234,7 @@ print(json.dumps([value, expected]))
 """,
         timeout=300,
     )
-    assert value == pytest.approx(expected, rel=1e-6, abs=0)
+    assert value == pytest.approx(expected, rel=CORRECTED, abs=0)
 
 
 if os.environ.get("TRANSFERSCORE_TEST_LARGE") == "1":  # takes 2 GiB and a while

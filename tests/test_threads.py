@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import transferscore
-from transferscore import _threads
+from transferscore import _checks, _threads
 from transferscore._backend import backend
 
 HAS_OPENMP = backend.__openmp__ != 0
@@ -115,7 +115,7 @@ def test_a_quota_above_the_affinity_changes_nothing(monkeypatch):
         (" 3 ", 3),
         ("4,2", 4),
         ("4, 2, 1", 4),
-        ("5000", _threads.MOST_THREADS),
+        ("5000", _checks.MOST_THREADS),
         ("0", 16),
         ("-2", 16),
         ("1.5", 16),

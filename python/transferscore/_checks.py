@@ -3,6 +3,7 @@
 A text names the argument, says what it must be and what it was.
 """
 
+import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from transferscore._backend import backend
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
+MOST_THREADS = 1024
 IgnoreIndex = int | str | Sequence[int] | Sequence[str] | None
 Shrinkage = float | Literal["ledoit-wolf"] | None
 
@@ -63,6 +65,19 @@ def shrinkage(value: object) -> tuple[bool, float]:
         return False, intensity
     error = ValueError if is_number or isinstance(value, str) else TypeError
     raise error(f"`shrinkage` must be None, 'ledoit-wolf' or a number in [0, 1], got {value!r}")
+
+
+def n_threads(value: object) -> int:
+    """A number of threads."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`n_threads` must be an integer, got {value!r}")
+    if not 1 <= number <= MOST_THREADS:
+        raise ValueError(f"`n_threads` must be between 1 and {MOST_THREADS}, got {number}")
+    return number
 
 
 def too_large(name: str) -> ValueError:

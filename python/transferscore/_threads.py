@@ -1,7 +1,6 @@
 """How many threads: argument > library setting > OMP_NUM_THREADS > min(affinity, cgroup quota)."""
 
 import math
-import operator
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-MOST_THREADS = 1024
+from transferscore import _checks
 
 _setting: int | None = None  # of the process
 _scoped: ContextVar[int | None] = ContextVar("transferscore_num_threads", default=None)
@@ -26,19 +25,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads)
 
 
-def checked(n_threads: object) -> int:
-    """A number of threads given by a user."""
-    try:
-        value = operator.index(n_threads)  # type: ignore[arg-type]
-    except TypeError:
-        value = None
-    if value is None or isinstance(n_threads, bool):
-        raise TypeError(f"`n_threads` must be an integer, got {n_threads!r}")
-    if not 1 <= value <= MOST_THREADS:
-        raise ValueError(f"`n_threads` must be between 1 and {MOST_THREADS}, got {value}")
-    return value
-
-
 def resolve(n_threads: int | None = None) -> int:
     """The number of threads for one call."""
     return resolve_with_reason(n_threads)[0]
@@ -46,7 +32,7 @@ def resolve(n_threads: int | None = None) -> int:
 
 def resolve_with_reason(n_threads: int | None = None) -> tuple[int, str]:
     """The number of threads for one call, and why that many."""
-    argument = None if n_threads is None else checked(n_threads)
+    argument = None if n_threads is None else _checks.n_threads(n_threads)
     if _forked:
         return 1, "this process was forked; OpenMP threads do not survive a fork"
     wishes = {
@@ -86,7 +72,7 @@ def set_num_threads(n_threads: int | None) -> None:
     >>> transferscore.set_num_threads(None)
     """
     global _setting  # noqa: PLW0603
-    _setting = None if n_threads is None else checked(n_threads)
+    _setting = None if n_threads is None else _checks.n_threads(n_threads)
 
 
 def get_num_threads() -> int:
@@ -122,7 +108,7 @@ def num_threads(n_threads: int) -> Iterator[None]:
     ...     transferscore.get_num_threads()
     1
     """
-    token = _scoped.set(checked(n_threads))
+    token = _scoped.set(_checks.n_threads(n_threads))
     try:
         yield
     finally:
@@ -134,7 +120,7 @@ def _from_environment() -> int | None:
     # passed over, as OpenMP runtimes do.
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     sensible = first.isdecimal() and len(first) < 10 and int(first) > 0
-    return min(int(first), MOST_THREADS) if sensible else None
+    return min(int(first), _checks.MOST_THREADS) if sensible else None
 
 
 def available_processors() -> int:
