@@ -29,8 +29,23 @@ inline LabelSets label_sets(const Array<std::int32_t>& ids, const std::vector<In
 }
 
 /// (size,)
+inline Eigen::VectorXd to_vector(const Array<double>& array) {
+  return Eigen::Map<const Eigen::VectorXd>(array.data(), array.size());
+}
+
+/// (size,)
+inline std::vector<Index> to_indices(const Array<std::int64_t>& array) {
+  return {array.data(), array.data() + array.size()};
+}
+
+/// (size,)
 inline py::array_t<double> to_array(const Eigen::VectorXd& vector) {
   return py::array_t<double>(vector.size(), vector.data());
+}
+
+/// (rows, columns)
+inline py::array_t<double> to_array(const RowMatrix<double>& matrix) {
+  return py::array_t<double>({matrix.rows(), matrix.cols()}, matrix.data());
 }
 
 }  // namespace transferscore

@@ -24,4 +24,5 @@ PYBIND11_MODULE(TRANSFERSCORE_MODULE, module, py::mod_gil_not_used()) {
 #endif
   transferscore::register_checks(module);
   transferscore::register_features(module);
+  transferscore::register_transport(module);
 }

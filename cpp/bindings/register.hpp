@@ -7,5 +7,6 @@ namespace transferscore {
 
 void register_checks(pybind11::module_& module);
 void register_features(pybind11::module_& module);
+void register_transport(pybind11::module_& module);
 
 }  // namespace transferscore

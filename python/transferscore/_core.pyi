@@ -1,6 +1,7 @@
 """What every build of the extension (_core_base, _core_v3, _core_v4) provides."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,3 +29,68 @@ class Extension(Protocol):
         adjust_for_chance: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
+    # A problem is [source (n, d), target (m, d)] or [costs (n, m)]; weights are [a (n,), b (m,)].
+    # Solutions: f, g, transport cost, dual value, marginal error, iterations (0: epsilon lost in
+    # rounding), epsilon, cost scale, label table.
+    def sinkhorn(
+        self,
+        problems: Sequence[Sequence[Features]],
+        weights: Sequence[Sequence[NDArray[np.float64]]],
+        initial: Sequence[NDArray[np.float64]],
+        *,
+        epsilon: float,
+        relative_epsilon: float,
+        tol: float,
+        max_iter: int,
+        memory_budget: float,
+        n_threads: int,
+    ) -> list[tuple[Any, ...]]: ...
+    def otce(
+        self,
+        problems: Sequence[Sequence[Features]],
+        taken: Sequence[Sequence[NDArray[np.int64]]],
+        ids: Sequence[Sequence[NDArray[np.int32]]],
+        n_classes: Sequence[Sequence[int]],
+        label_distances: Sequence[NDArray[np.float64]],
+        *,
+        feature_share: float,
+        epsilon: float,
+        relative_epsilon: float,
+        tol: float,
+        max_iter: int,
+        memory_budget: float,
+        n_threads: int,
+    ) -> list[tuple[Any, ...]]: ...
+    def coupling(
+        self,
+        problem: Sequence[Features],
+        weights: Sequence[NDArray[np.float64]],
+        f: NDArray[np.float64],
+        g: NDArray[np.float64],
+        *,
+        epsilon: float,
+        exact_marginals: bool,
+        n_threads: int,
+    ) -> NDArray[np.float64]: ...
+    def joint_label_distribution(
+        self,
+        problem: Sequence[Features],
+        weights: Sequence[NDArray[np.float64]],
+        f: NDArray[np.float64],
+        g: NDArray[np.float64],
+        *,
+        epsilon: float,
+        ids: Sequence[NDArray[np.int32]],
+        n_classes: Sequence[int],
+        n_threads: int,
+    ) -> NDArray[np.float64]: ...
+    def transport_costs(
+        self,
+        problem: Sequence[Features],
+        ids: Sequence[NDArray[np.int32]],
+        label_distances: NDArray[np.float64],
+        *,
+        feature_share: float,
+        n_threads: int,
+    ) -> NDArray[np.float64]: ...
+    def conditional_entropy(self, joint: NDArray[np.float64]) -> float: ...

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <vector>
 
 #include "team.hpp"
 #include "types.hpp"
@@ -21,6 +22,15 @@ struct Execution {
   int n_threads = 1;
   Checkpoint* checkpoint = nullptr;
   Team* team = nullptr;
+
+  /// For work inside a task: on this thread alone, but asking as before.
+  Execution alone() const { return {1, checkpoint, team}; }
+
+  /// For one step of so many operations: short ones end before another thread has woken up.
+  Execution for_step(double operations) const {
+    constexpr double worth_waking = 2e6;
+    return operations < worth_waking ? alone() : *this;
+  }
 
   void check() const {
     if (team != nullptr ? !team->may_go_on() : checkpoint != nullptr && !checkpoint->may_go_on()) throw Interrupted();
@@ -75,7 +85,7 @@ void with_team(const Execution& execution, double work, const Kernel& kernel) {
 }
 
 /// body(i) for i in 0 .. n_tasks-1, in any order. The first exception stops the rest and is rethrown.
-/// A body must not call parallel_for with the same execution: give it Execution{}, which has no team.
+/// A body must not call parallel_for with the same execution: give it execution.alone().
 template <class Body>
 void parallel_for(Index n_tasks, const Execution& execution, const Body& body) {
   std::atomic<Index> next{0};
@@ -88,7 +98,7 @@ void parallel_for(Index n_tasks, const Execution& execution, const Body& body) {
       });
     }
   };
-  if (execution.team != nullptr && n_tasks > 1) {
+  if (execution.team != nullptr && execution.n_threads > 1 && n_tasks > 1) {
     execution.team->run(step);
   } else {
     step();
@@ -100,6 +110,26 @@ void parallel_for(Index n_tasks, const Execution& execution, const Body& body) {
 template <class Body>
 void parallel_for_pieces(Index n, Index piece, const Execution& execution, const Body& body) {
   parallel_for((n + piece - 1) / piece, execution, [&](Index i) { body(i * piece, std::min(piece, n - i * piece)); });
+}
+
+/// body(i, execution) for many problems: small ones side by side, each on one thread, the others one after the other.
+template <class Work, class Body>
+void for_each_problem(Index n_problems, const Work& work /* of problem i */, const Execution& execution,
+                      const Body& body) {
+  constexpr double large = 2e9;
+  std::vector<Index> small;
+  for (Index i = 0; i < n_problems; ++i) {
+    if (n_problems > 1 && work(i) < large) {
+      small.push_back(i);
+    } else {
+      with_team(execution, work(i), [&](const Execution& team) { body(i, team); });
+    }
+  }
+  double total = 0;
+  for (const Index i : small) total += work(i);
+  with_team(execution, total, [&](const Execution& team) {
+    parallel_for(static_cast<Index>(small.size()), team, [&](Index k) { body(small[k], team.alone()); });
+  });
 }
 
 }  // namespace transferscore

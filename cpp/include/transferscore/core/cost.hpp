@@ -1,0 +1,252 @@
+// Costs between source and target points, by tiles: stored, or computed anew each time they are asked for.
+//
+// A plan does not change when a number is added to a row or a column of the costs. So each cloud is seen from a
+// centre of its own, which keeps products small and single precision good; `cost.source_part()` and
+// `cost.target_part()` hold what that leaves out.
+#pragma once
+
+#include <memory>
+
+#include "frame.hpp"
+#include "large_matrix.hpp"
+
+namespace transferscore {
+
+/// Something to read costs from, tile by tile.
+template <class C>
+struct CostSource {
+  using Tile = Eigen::Ref<RowMatrix<C>, 0, Eigen::OuterStride<>>;
+
+  virtual ~CostSource() = default;
+  /// The costs from (first_row, first_column) on.
+  virtual void write(Index first_row, Index first_column, Tile costs /* (rows, columns) */) const = 0;
+  /// The costs of some rows and columns.
+  virtual RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const = 0;
+
+  Index n = 0, m = 0;
+  const C* in_memory = nullptr;  // (n, m) where they are there already
+  double unit = 1;               // true cost = unit * (cost + source_part + target_part)
+  double largest = 0;            // no cost is larger than this, seen from the centres
+  Eigen::VectorXd source_part;   // (n,)
+  Eigen::VectorXd target_part;   // (m,)
+};
+
+/// A matrix of costs that somebody else owns, of type T, read as C.
+template <class C, class T>
+class MatrixCost final : public CostSource<C> {
+ public:
+  explicit MatrixCost(MatrixView<T> costs /* (n, m) */) : costs_(costs) {
+    this->n = costs.rows();
+    this->m = costs.cols();
+    if constexpr (std::is_same_v<C, T>) this->in_memory = costs.data();
+    this->largest = static_cast<double>(costs.cwiseAbs().maxCoeff());
+    this->source_part.setZero(this->n);
+    this->target_part.setZero(this->m);
+  }
+
+  void write(Index first_row, Index first_column, typename CostSource<C>::Tile costs) const override {
+    costs = costs_.block(first_row, first_column, costs.rows(), costs.cols()).template cast<C>();
+  }
+
+  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
+    return costs_(rows, columns).template cast<C>();
+  }
+
+ private:
+  MatrixView<T> costs_;
+};
+
+/// Distances between classes, which JC-OTCE adds to those between features.
+struct LabelCost {
+  LabelCost() = default;
+  LabelCost(MatrixView<double> distances_between_classes /* (C_s, C_t) */, double gamma)
+      : distances(distances_between_classes), feature_share(gamma) {}
+  LabelCost(const LabelCost&) = default;
+  LabelCost& operator=(const LabelCost& other) { return *new (this) LabelCost(other); }  // views can't be assigned
+
+  MatrixView<double> distances{nullptr, 0, 0};  // (C_s, C_t)
+  double feature_share = 1;                     // gamma
+  const std::int32_t* source_ids = nullptr;     // (n,)
+  const std::int32_t* target_ids = nullptr;     // (m,)
+
+  bool is_used() const { return distances.size() > 0; }
+};
+
+/// gamma ||x_i - z_j||^2 + (1 - gamma) V[y_i, y'_j]
+template <class C>
+class PointCost final : public CostSource<C> {
+ public:
+  template <class T>
+  PointCost(MatrixView<T> source /* (N, d) */, MatrixView<T> target /* (M, d) */,
+            const std::vector<Index>& rows /* (n,) source points that are taken, in order; empty: all */,
+            const std::vector<Index>& columns /* (m,) likewise of the target */, const LabelCost& labels,
+            const Execution& execution)
+      : labels_(labels) {
+    Frame<T> source_frame = sampled_frame(source, Scaling::common);
+    Frame<T> target_frame = sampled_frame(target, Scaling::common);
+    const T scale = std::min(source_frame.scale[0], target_frame.scale[0]);
+    source_frame.scale.setConstant(scale);
+    target_frame.scale.setConstant(scale);
+    x_ = seen_from(source, source_frame, rows, execution);
+    z_ = seen_from(target, target_frame, columns, execution);
+    this->n = x_.rows();
+    this->m = z_.rows();
+    x_norms_ = x_.template cast<double>().rowwise().squaredNorm();
+    z_norms_ = z_.template cast<double>().rowwise().squaredNorm();
+
+    const double gamma = labels.feature_share;
+    this->unit = 1 / (static_cast<double>(scale) * static_cast<double>(scale));
+    this->largest = gamma * std::pow(std::sqrt(x_norms_.maxCoeff()) + std::sqrt(z_norms_.maxCoeff()), 2);
+    if (labels.is_used()) {
+      label_part_ = ((1 - gamma) / this->unit * labels.distances).template cast<C>();
+      this->largest += static_cast<double>(label_part_.maxCoeff());
+    }
+    // ||x - z||^2 with x = x' + p, z = z' + q:  ||x' - z'||^2 + 2 x'(p - q) + ||p - q||^2 - 2 z'(p - q)
+    const Eigen::VectorXd apart =
+        ((source_frame.shift.template cast<double>() - target_frame.shift.template cast<double>()) *
+         static_cast<double>(scale))
+            .matrix();
+    this->source_part = gamma * (2 * (x_.template cast<double>() * apart).array() + apart.squaredNorm());
+    this->target_part = -2 * gamma * (z_.template cast<double>() * apart);
+    feature_share_ = static_cast<C>(gamma);
+  }
+
+  void write(Index first_row, Index first_column, typename CostSource<C>::Tile costs) const override {
+    const Index columns = costs.cols();
+    costs.noalias() = x_.middleRows(first_row, costs.rows()) * z_.middleRows(first_column, columns).transpose();
+    const auto z_norms = z_norms_.segment(first_column, columns).transpose().array().template cast<C>().eval();
+    for (Index i = 0; i < costs.rows(); ++i) {
+      auto row = costs.row(i).array();
+      row = ((static_cast<C>(x_norms_[first_row + i]) + z_norms) - 2 * row).max(C{0}) * feature_share_;
+      if (labels_.is_used()) add_label_part(labels_.source_ids[first_row + i], labels_.target_ids + first_column, row);
+    }
+  }
+
+  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
+    PointCost part;
+    part.x_ = x_(rows, Eigen::all);
+    part.z_ = z_(columns, Eigen::all);
+    part.x_norms_ = x_norms_(rows);
+    part.z_norms_ = z_norms_(columns);
+    part.feature_share_ = feature_share_;
+    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    part.write(0, 0, costs);
+    if (labels_.is_used()) {
+      for (Index i = 0; i < costs.rows(); ++i)
+        for (Index j = 0; j < costs.cols(); ++j)
+          costs(i, j) += label_part_(labels_.source_ids[rows[i]], labels_.target_ids[columns[j]]);
+    }
+    return costs;
+  }
+
+ private:
+  PointCost() = default;
+
+  template <class T>
+  static RowMatrix<C> seen_from(MatrixView<T> points, const Frame<T>& frame, const std::vector<Index>& taken,
+                                const Execution& execution) {
+    RowMatrix<C> seen(taken.empty() ? points.rows() : static_cast<Index>(taken.size()), points.cols());
+    parallel_for_pieces(seen.rows(), 64, execution.for_step(static_cast<double>(seen.size())),
+                        [&](Index first, Index count) {
+                          if (taken.empty()) {
+                            write_framed<C>(points, frame, first, 0, seen.middleRows(first, count));
+                          } else {
+                            for (Index i = first; i < first + count; ++i)
+                              write_framed<C>(points, frame, taken[i], 0, seen.middleRows(i, 1));
+                          }
+                        });
+    return seen;
+  }
+
+  template <class Row>
+  void add_label_part(std::int32_t source_id, const std::int32_t* target_ids, Row& row) const {
+    const auto distances = label_part_.row(source_id);
+    for (Index j = 0; j < row.size(); ++j) row[j] += distances[target_ids[j]];
+  }
+
+  LabelCost labels_;
+  C feature_share_ = 1;
+  RowMatrix<C> x_, z_;                 // (n, d), (m, d) from their centres
+  Eigen::VectorXd x_norms_, z_norms_;  // (n,), (m,) squared
+  RowMatrix<C> label_part_;            // (C_s, C_t)
+};
+
+/// Some rows and columns of costs that are stored once for many problems.
+template <class C>
+class SubsetCost final : public CostSource<C> {
+ public:
+  SubsetCost(const CostSource<C>& whole, const C* stored /* (N, M) */, std::vector<Index> rows /* (n,) */,
+             std::vector<Index> columns /* (m,) */)
+      : stored_(stored), stride_(whole.m), rows_(std::move(rows)), columns_(std::move(columns)) {
+    this->n = static_cast<Index>(rows_.size());
+    this->m = static_cast<Index>(columns_.size());
+    this->unit = whole.unit;
+    this->largest = whole.largest;
+    this->source_part = whole.source_part(rows_);
+    this->target_part = whole.target_part(columns_);
+  }
+
+  void write(Index first_row, Index first_column, typename CostSource<C>::Tile costs) const override {
+    for (Index i = 0; i < costs.rows(); ++i) {
+      const C* row = stored_ + rows_[first_row + i] * stride_;
+      for (Index j = 0; j < costs.cols(); ++j) costs(i, j) = row[columns_[first_column + j]];
+    }
+  }
+
+  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
+    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    for (Index i = 0; i < costs.rows(); ++i)
+      for (Index j = 0; j < costs.cols(); ++j) costs(i, j) = stored_[rows_[rows[i]] * stride_ + columns_[columns[j]]];
+    return costs;
+  }
+
+ private:
+  const C* stored_;
+  Index stride_;
+  std::vector<Index> rows_, columns_;
+};
+
+/// The costs of one problem as sweeps read them.
+template <class C>
+class Cost {
+ public:
+  using Tile = Eigen::Map<const RowMatrix<C>, 0, Eigen::OuterStride<>>;
+  static constexpr Index tile_columns = 1024;
+
+  explicit Cost(const CostSource<C>& source) : source_(source), memory_(source.in_memory) {}
+
+  const CostSource<C>& source() const { return source_; }
+  Index n() const { return source_.n; }
+  Index m() const { return source_.m; }
+  double entries() const { return static_cast<double>(n()) * static_cast<double>(m()); }
+  bool is_in_memory() const { return memory_ != nullptr; }
+  const C* memory() const { return memory_; }  // (n, m)
+
+  /// From now on tiles are read from memory: n * m * sizeof(C) bytes.
+  void store(const Execution& execution) {
+    stored_ = LargeMatrix<C>(n(), m());
+    constexpr Index edge = 512;
+    constexpr double multiplications = 8;  // as many values as are multiplied at once, of a modest dimension
+    const Index columns = (m() + edge - 1) / edge, rows = (n() + edge - 1) / edge;
+    parallel_for(rows * columns, execution.for_step(entries() * multiplications), [&](Index task) {
+      const Index i = task / columns * edge, j = task % columns * edge;
+      source_.write(i, j, stored_.view().block(i, j, std::min(edge, n() - i), std::min(edge, m() - j)));
+    });
+    memory_ = stored_.data();
+  }
+
+  /// Rows first_row .. + rows, columns first_column .. + columns; in the buffer where nothing is stored.
+  Tile tile(Index first_row, Index rows, Index first_column, Index columns, RowMatrix<C>& buffer) const {
+    if (is_in_memory()) return {memory_ + first_row * m() + first_column, rows, columns, Eigen::OuterStride<>(m())};
+    if (buffer.rows() < rows || buffer.cols() < columns) buffer.resize(rows, std::max(columns, tile_columns));
+    source_.write(first_row, first_column, buffer.topLeftCorner(rows, columns));
+    return {buffer.data(), rows, columns, Eigen::OuterStride<>(buffer.cols())};
+  }
+
+ private:
+  const CostSource<C>& source_;
+  LargeMatrix<C> stored_;  // (n, m) or empty
+  const C* memory_;
+};
+
+}  // namespace transferscore
