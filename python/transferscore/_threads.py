@@ -140,13 +140,13 @@ def cgroup_quota(
     root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
 ) -> int | None:
     """Processors' worth of time that the control group grants, rounded up; None without a limit."""
-    shares = [_share_v2(folder) for folder in _folders(root, own, "")]
-    shares += [_share_v1(folder) for folder in _folders(root / "cpu", own, "cpu")]
+    shares = [_share_v2(folder) for folder in control_groups(root, own, "")]
+    shares += [_share_v1(folder) for folder in control_groups(root / "cpu", own, "cpu")]
     limits = [share for share in shares if share is not None]
     return max(1, math.ceil(min(limits))) if limits else None
 
 
-def _folders(root: Path, own: Path, controller: str) -> list[Path]:
+def control_groups(root: Path, own: Path, controller: str) -> list[Path]:
     """Our group and those above it: the limit may stand on any of them.
 
     Inside a container the root is often our own group, whatever the path says.

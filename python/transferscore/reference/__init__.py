@@ -4,5 +4,33 @@ Nothing here imports the rest of the package, and nothing in the package calls i
 """
 
 from transferscore.reference.h_score import h_score
+from transferscore.reference.otce import (
+    conditional_entropy,
+    gaussian_distance,
+    joint_cost,
+    joint_label_distribution,
+    label_distances,
+    otce,
+)
+from transferscore.reference.sinkhorn import (
+    absolute_epsilon,
+    from_potentials,
+    sinkhorn,
+    sinkhorn_divergence,
+    squared_distances,
+)
 
-__all__ = ["h_score"]
+__all__ = [
+    "absolute_epsilon",
+    "conditional_entropy",
+    "from_potentials",
+    "gaussian_distance",
+    "h_score",
+    "joint_cost",
+    "joint_label_distribution",
+    "label_distances",
+    "otce",
+    "sinkhorn",
+    "sinkhorn_divergence",
+    "squared_distances",
+]
