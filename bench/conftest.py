@@ -88,32 +88,39 @@ def timed(benchmark: Any) -> Callable[..., None]:
     """Assert the answer of a call, then time it, and note the error beside the time.
 
     `role` is "ours", "floor", "rival", or "variant" for our code in another use. `exact` is the
-    right answer and `at_most` the largest relative error. `rounds=1` times the very call that is
-    checked, for calls of many seconds; `rounds=None` leaves repetitions to pytest-benchmark, for
-    calls of microseconds. `stands_for` multiplies the time in the table where a call does a known
-    part of the work of the others in its group.
+    right answer and `at_most` the largest relative error; or `error` is a function of the answer
+    that gives its error. `rounds=1` times the very call that is checked, for calls of many seconds;
+    `rounds=None` leaves repetitions to pytest-benchmark, for calls of microseconds. In the table
+    the time is less `less` seconds, for a part of the call that is not of interest, and then
+    multiplied by `stands_for`, where a call does a known part, or a multiple, of the work of the
+    others in its group. `note` is a text for the table, or a function of the answer that gives it.
     """
 
     def run(
         call: Callable[[], Any],
-        exact: Any,
+        exact: Any = None,
         *,
         role: str,
         at_most: float,
+        error: Callable[[Any], float] | None = None,
         rounds: int | None = 9,
         n_threads: int | None = None,
+        less: float = 0,
         stands_for: float = 1,
+        note: str | Callable[[Any], str] = "",
     ) -> None:
         # A call before the rounds also warms up.
         answer = benchmark.pedantic(call, rounds=1) if rounds == 1 else call()
-        error = relative_error(answer, exact)
-        assert error <= at_most
+        found = relative_error(answer, exact) if error is None else error(answer)
+        assert found <= at_most
         benchmark.extra_info.update(
             role=role,
-            relative_error=error,
+            error=found,
             threads=n_threads or transferscore.get_num_threads(),
             isa=transferscore.isa() if role in ("ours", "variant") else blas(),
+            less=less,
             stands_for=stands_for,
+            note=note if isinstance(note, str) else note(answer),
         )
         if rounds is None:
             benchmark(call)
@@ -176,19 +183,19 @@ def table_of(name: str, benchmarks: list[Any]) -> Iterator[str]:
     of_role: defaultdict[str, list[float]] = defaultdict(list)
     for bench in benchmarks:
         info = bench["extra_info"]
-        times[bench["name"]] = bench["median"] * info["stands_for"]
+        times[bench["name"]] = (bench["median"] - info["less"]) * info["stands_for"]
         of_role[info["role"]].append(times[bench["name"]])
     yield (
-        f"{name:<46}{'time':>11}{'/ floor':>9}{'/ ours':>9}{'rel. error':>12}{'threads':>9}"
-        f"{'rounds':>8}  isa"
+        f"{name:<46}{'time':>11}{'/ floor':>9}{'/ ours':>9}{'error':>12}{'threads':>9}"
+        f"{'rounds':>8}  isa, notes"
     )
     for bench in sorted(benchmarks, key=lambda bench: times[bench["name"]]):
         info, time = bench["extra_info"], times[bench["name"]]
         label = f"  {info['role']}: {bench['name'].removeprefix('test_')}"
         yield (
             f"{label:<46.46}{time_text(time):>11}{ratio(time, of_role['floor']):>9}"
-            f"{ratio(time, of_role['ours']):>9}{info['relative_error']:>12.1e}{info['threads']:>9}"
-            f"{bench['rounds']:>8}  {info['isa']}"
+            f"{ratio(time, of_role['ours']):>9}{info['error']:>12.1e}{info['threads']:>9}"
+            f"{bench['rounds']:>8}  {', '.join(filter(None, (info['isa'], info['note'])))}"
         )
 
 

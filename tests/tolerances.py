@@ -25,3 +25,33 @@ TWO_DECIMALS = 5e-3
 GOLDEN = 1e-9
 # Absolute: rows of probabilities stored as float16 sum to 1.
 FLOAT16_SUM = 2**-11 + 1e-5
+# Optimal transport: kernel against reference. Costs and potentials in units of the mean cost, plans
+# in shares of the mass.
+TRANSPORT = {"float64": 1e-8, "float32": 1e-4}
+# The marginal error to which both are solved for that, per type of the input. A contraction of 1%
+# per update leaves a hundred times as much in the potentials.
+SOLVED = {"float64": 1e-11, "float32": 1e-6}
+# Absolute: what a result says of its marginal error against a recomputation from its potentials,
+# where that is more than a tenth of `tol`. Of float32: sums of single-precision products.
+RECOMPUTED = {"float64": 1e-11, "float32": 1e-6}
+# Slack of "converged": the recomputed error against `tol`.
+CONVERGED = 1.01
+# Of an inequality, in units of the mean cost: cost against epsilon, a divergence against zero.
+INEQUALITY = 1e-9
+# Absolute: sums of all of a plan or a table, and their blocks.
+MASS = 1e-12
+# Absolute: marginals of a rounded plan.
+ROUNDED = 1e-14
+# What a warning prints with two digits.
+PRINTED = 0.06
+# What published tables print.
+THREE_DECIMALS = 5e-4
+FOUR_DECIMALS = 5e-5
+# Relative: how near a plan of relative epsilon 0.005 comes to the exact one.
+NEAR_EXACT = 0.03
+# An epsilon from the median of a sample of costs: single entries, of the type of the input.
+EPSILON = {"float64": 1e-10, "float32": 1e-5}
+# What an optimal plan may cost beyond what duals prove, as a share of the largest cost.
+OPTIMAL = 1e-9
+# A linear program by a solver of general ones, whose own tolerances are 1e-7.
+LINEAR_PROGRAM = 1e-6

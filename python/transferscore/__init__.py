@@ -4,18 +4,52 @@ Importing this package imports NumPy and one compiled extension, nothing else.
 """
 
 from transferscore._backend import isa
-from transferscore._results import HScoreResult
+from transferscore._results import (
+    ConvergenceWarning,
+    ExactResult,
+    HScoreResult,
+    OTCEResult,
+    OTCESpread,
+    SinkhornResult,
+)
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.scores import h_score
+from transferscore.transport import (
+    OTCECalibration,
+    conditional_entropy,
+    exact_plan,
+    joint_label_distribution,
+    label_distances,
+    otce,
+    otce_many,
+    sinkhorn,
+    sinkhorn_divergence,
+    sinkhorn_many,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConvergenceWarning",
+    "ExactResult",
     "HScoreResult",
+    "OTCECalibration",
+    "OTCEResult",
+    "OTCESpread",
+    "SinkhornResult",
     "__version__",
+    "conditional_entropy",
+    "exact_plan",
     "get_num_threads",
     "h_score",
     "isa",
+    "joint_label_distribution",
+    "label_distances",
     "num_threads",
+    "otce",
+    "otce_many",
     "set_num_threads",
+    "sinkhorn",
+    "sinkhorn_divergence",
+    "sinkhorn_many",
 ]

@@ -1,9 +1,19 @@
-"""What calls with `full_output=True` return."""
+"""What calls return beyond numbers and arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from transferscore.transport._problem import Problem
+
+Vector = NDArray[np.float64]
+
+
+class ConvergenceWarning(UserWarning):
+    """An iteration ended before it reached its tolerance."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +46,139 @@ class HScoreResult:
     classes: int | NDArray[np.int64]
     shrinkage: float
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SinkhornResult:
+    """An entropic optimal transport plan, given by its potentials.
+
+    The plan is P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon).
+
+    Attributes
+    ----------
+    f, g : ndarray of shape (n,) and (m,)
+        Potentials in units of cost, float64, with <a, f> = <b, g>.
+    transport_cost : float
+        <P, C>, in units of cost.
+    regularised_cost : float
+        <a, f> + <b, g> - epsilon (sum P - 1): the dual value of <P, C> + epsilon KL(P | a b^T).
+    marginal_error : float
+        ||P 1 - a||_1 + ||P^T 1 - b||_1, computed anew from the potentials.
+    n_iter : int
+        Iterations, each one pass over the costs.
+    converged : bool
+        Whether `marginal_error` is at most `tol`.
+    epsilon, relative_epsilon : float
+        Regularisation in units of cost, and as a share of the median cost.
+    tol : float
+        The tolerance that was asked.
+    """
+
+    f: Vector
+    g: Vector
+    transport_cost: float
+    regularised_cost: float
+    marginal_error: float
+    n_iter: int
+    converged: bool
+    epsilon: float
+    relative_epsilon: float
+    tol: float
+    _problem: "Problem" = field(repr=False, compare=False)
+
+    def coupling(self, *, memory_budget: int | None = None) -> Vector:
+        """The plan P (n, m) in float64; MemoryError where it is larger than the budget in bytes."""
+        return self._problem.coupling(self, memory_budget, exact_marginals=False)
+
+    def round(self, *, memory_budget: int | None = None) -> Vector:
+        """A plan (n, m) near P with exactly the marginals a and b.
+
+        Altschuler, Weed, Rigollet, NeurIPS 2017. It moves at most the mass of `marginal_error`.
+        """
+        return self._problem.coupling(self, memory_budget, exact_marginals=True)
+
+
+@dataclass(frozen=True)
+class ExactResult:
+    """An optimal transport plan without regularisation: its positive entries.
+
+    Attributes
+    ----------
+    transport_cost : float
+        <P, C>, in units of cost.
+    source_index, target_index : ndarray of shape (k,)
+        Where the plan is positive, k < n + m.
+    mass : ndarray of shape (k,)
+        How much it moves there.
+    n, m : int
+        Points on the two sides.
+    solver : str
+        "assignment" or "network simplex".
+    """
+
+    transport_cost: float
+    source_index: NDArray[np.intp]
+    target_index: NDArray[np.intp]
+    mass: Vector
+    n: int
+    m: int
+    solver: str
+
+    def coupling(self) -> Any:
+        """The plan as a `scipy.sparse.coo_array` of shape (n, m)."""
+        from scipy.sparse import coo_array
+
+        where = (self.source_index, self.target_index)
+        return coo_array((self.mass, where), shape=(self.n, self.m))
+
+
+@dataclass(frozen=True)
+class OTCESpread:
+    """How much OTCE varies over repeated samples.
+
+    Attributes
+    ----------
+    domain_differences, task_differences : ndarray of shape (R,)
+        The values of each sample.
+    domain_difference, task_difference : float
+        Their standard deviations (with divisor R - 1; nan for one sample).
+    """
+
+    domain_differences: Vector
+    task_differences: Vector
+    domain_difference: float
+    task_difference: float
+
+
+@dataclass(frozen=True)
+class OTCEResult:
+    """OTCE and how it came about.
+
+    Attributes
+    ----------
+    domain_difference : float
+        W_D = <P, C>, in squared units of the features; lower is nearer.
+    task_difference : float
+        W_T = H(Y_t | Y_s) in nats; lower is better.
+    joint : ndarray of shape (C_s, C_t)
+        Joint distribution of source and target labels under the plan.
+    source_classes, target_classes : ndarray of shape (C_s,) and (C_t,)
+        The labels of its rows and columns, sorted.
+    solver : SinkhornResult or ExactResult
+        The transport; of the last sample where samples were asked.
+    spread : OTCESpread or None
+        How values vary over samples, where samples were asked; the values above are then means.
+    """
+
+    domain_difference: float
+    task_difference: float
+    joint: Vector
+    source_classes: NDArray[Any]
+    target_classes: NDArray[Any]
+    solver: SinkhornResult | ExactResult
+    spread: OTCESpread | None = None
+
+    @property
+    def score(self) -> float:
+        """-W_T, the score without auxiliary tasks (F-OTCE); higher is better."""
+        return -self.task_difference

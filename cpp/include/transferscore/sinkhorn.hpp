@@ -99,7 +99,7 @@ class SinkhornIteration {
   /// Potentials of points without weight, which iterations leave aside.
   void settle_weightless(double epsilon) {
     if ((marginals_.a.array() == 0).any()) {
-      const Sweep sweep = log_domain_sweep<double>(cost_, epsilon, marginals_, column, no_kernel, execution_);
+      const Sweep sweep = LogDomainSweep<double, C>(cost_, epsilon, marginals_, column).run(nullptr, execution_);
       row = (marginals_.a.array() == 0).select(sweep.row, row);
     }
     std::vector<Index> weightless;
@@ -158,7 +158,7 @@ class SinkhornIteration {
       if (std::optional<Sweep> sweep = kernel.sweep(marginals_, next, execution_)) return *std::move(sweep);
     }
     const double bytes = cost_.entries() * sizeof(S);
-    return log_domain_sweep<S>(cost_, epsilon, marginals_, next, bytes <= memory_ ? &kernel : nullptr, execution_);
+    return LogDomainSweep<S, C>(cost_, epsilon, marginals_, next).run(bytes <= memory_ ? &kernel : nullptr, execution_);
   }
 
   /// The next plain iterate where sums of some columns were too small for the type.
@@ -170,7 +170,6 @@ class SinkhornIteration {
     return updated;
   }
 
-  static constexpr StoredKernel<double>* no_kernel = nullptr;
   static constexpr Index window = 8;
   static constexpr double astray = 10;
   static constexpr double infinity = std::numeric_limits<double>::infinity();

@@ -35,7 +35,11 @@ class ColumnSums {
     /// rows (R, columns) times coefficients (R,), added to the columns from first_column on.
     template <class Rows, class Coefficients>
     void add(Index first_column, const Rows& rows, const Coefficients& coefficients) {
-      short_.segment(first_column, rows.cols()).noalias() += coefficients.transpose() * rows;
+      constexpr Index piece = 2048;
+      for (Index j = 0; j < rows.cols(); j += piece) {
+        const Index count = std::min(piece, rows.cols() - j);
+        short_.segment(first_column + j, count).noalias() += coefficients.transpose() * rows.middleCols(j, count);
+      }
     }
     /// Says that so many rows were added to all columns.
     void added(Index rows) {

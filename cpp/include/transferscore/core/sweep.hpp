@@ -67,142 +67,196 @@ inline double least_where_weighted(const Eigen::VectorXd& values, const Eigen::V
   return (weights.array() > 0).select(values.array(), std::numeric_limits<double>::infinity()).minCoeff();
 }
 
-/// b_j exp(column_j - C_ij / epsilon), each row scaled to a maximum of one, kept in memory for many sweeps.
+/// b_j exp(column_j - C_ij / epsilon), each row divided by its largest term, kept in memory for many sweeps.
 template <class S>
 class StoredKernel {
  public:
   bool is_empty() const { return kernel_.rows() == 0; }
   void clear() { kernel_ = {}; }
-  /// A sweep that reads the matrix once; none where potentials have moved too far from those that the kernel was made
-  /// with.
+
+  /// To be filled for these exponents, row by row.
+  void prepare(Index n, Eigen::VectorXd exponents /* (m,) column + log b */) {
+    exponents_ = std::move(exponents);
+    divisors_.resize(n);
+    if (is_empty()) kernel_ = LargeMatrix<S>(n, exponents_.size());
+  }
+  S* row(Index i) { return kernel_.data() + i * kernel_.cols(); }
+  void divided(Index i, double log_of_divisor) { divisors_[i] = log_of_divisor; }
+
+  /// A sweep that reads the matrix once; none where potentials are too far from those that the kernel was made for.
   std::optional<Sweep> sweep(const Marginals& marginals, const Eigen::VectorXd& column /* (m,) */,
                              const Execution& whole) const {
     const Index n = kernel_.rows(), m = kernel_.cols();
     const Execution execution = whole.for_step(static_cast<double>(n) * static_cast<double>(m));
-    Sweep result{Eigen::VectorXd(n), {}, {}};
-    const Eigen::ArrayXd scaling =
-        (marginals.b.array() > 0).select((marginals.weighted(column) - exponents_).array().exp(), 0.0);
+    const auto has_weight = marginals.b.array() > 0;
+    const Eigen::ArrayXd scaling = has_weight.select((marginals.weighted(column) - exponents_).array().exp(), 0.0);
     const double largest = scaling.maxCoeff();
     if (!(largest > 0 && largest < 1e300)) return std::nullopt;
-    const Eigen::VectorX<S> w = (scaling / largest).matrix().template cast<S>();
+    const Eigen::VectorX<S> weights = (scaling / largest).matrix().template cast<S>();
+    Eigen::VectorXd row_sums(n), coefficients(n);
     const Stripes stripes(n);
     ColumnSums<S> sums(stripes.count(), m);
-    Eigen::VectorXd coefficients(n);
-    const Index rows_at_once = std::clamp<Index>(96 * 1024 / m, 1, 64);
 
     parallel_for(stripes.count(), execution, [&](Index stripe) {
-      typename ColumnSums<S>::OfStripe columns(sums, stripe);
-      for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_at_once) {
-        const Index rows = std::min(rows_at_once, stripes.end(stripe) - i);
+      typename ColumnSums<S>::OfStripe stripe_sums(sums, stripe);
+      for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_in_cache(m)) {
+        const Index rows = std::min(rows_in_cache(m), stripes.end(stripe) - i);
         const auto block = kernel_.view().middleRows(i, rows);
-        Eigen::VectorXd r = Eigen::VectorXd::Zero(rows);
-        for (Index j = 0; j < m; j += segment) {
-          const Index count = std::min(segment, m - j);
-          r += (block.middleCols(j, count) * w.segment(j, count)).template cast<double>();
-        }
+        auto block_sums = row_sums.segment(i, rows);
+        block_sums = sums_over_columns(block, weights);
         const auto a = marginals.a.segment(i, rows).array();
-        coefficients.segment(i, rows) = (a > 0).select(a / r.array(), 0.0);
-        result.row.segment(i, rows) = r;
-        const Eigen::VectorX<S> u = coefficients.segment(i, rows).template cast<S>();
-        for (Index j = 0; j < m; j += segment) columns.add(j, block.middleCols(j, std::min(segment, m - j)), u);
-        columns.added(rows);
+        coefficients.segment(i, rows) = (a > 0).select(a / block_sums.array(), 0.0);
+        stripe_sums.add(0, block, coefficients.segment(i, rows).template cast<S>().eval());
+        stripe_sums.added(rows);
+      }
+    });
+
+    const Eigen::VectorXd column_sums = sums.total(execution);
+    if (!(least_where_weighted(row_sums, marginals.a) > least_share<S> * weights.sum()) ||
+        !(least_where_weighted(column_sums, marginals.b) > least_share<S> * coefficients.sum()))
+      return std::nullopt;
+    return Sweep{-((row_sums.array() * largest).log() + divisors_.array()),
+                 marginals.per_weight(column_sums.array() * scaling / largest),
+                 {}};
+  }
+
+  /// As many rows as are still in cache when they are read a second time.
+  static Index rows_in_cache(Index m) { return std::clamp<Index>(96 * 1024 / m, 1, 64); }
+
+ private:
+  /// Short sums in S, long ones in double: (rows,)
+  template <class Block>
+  static Eigen::VectorXd sums_over_columns(const Block& block /* (rows, m) */, const Eigen::VectorX<S>& weights) {
+    constexpr Index piece = 2048;
+    Eigen::VectorXd sums = Eigen::VectorXd::Zero(block.rows());
+    for (Index j = 0; j < block.cols(); j += piece) {
+      const Index count = std::min(piece, block.cols() - j);
+      sums += (block.middleCols(j, count) * weights.segment(j, count)).template cast<double>();
+    }
+    return sums;
+  }
+
+  LargeMatrix<S> kernel_;      // (n, m)
+  Eigen::VectorXd exponents_;  // (m,) column + log b that are in it
+  Eigen::VectorXd divisors_;   // (n,) logarithm of what each row was divided by
+};
+
+/// A sweep that is right whatever the potentials are: each row is scaled by its largest term.
+template <class S, class C>
+class LogDomainSweep {
+ public:
+  LogDomainSweep(const Cost<C>& cost, double epsilon, const Marginals& marginals,
+                 const Eigen::VectorXd& column /* (m,) */)
+      : cost_(cost),
+        marginals_(marginals),
+        per_epsilon_(static_cast<C>(1 / epsilon)),
+        columns_(marginals.weighted(column)),
+        weights_(columns_.corrections.matrix().template cast<S>()) {}
+
+  /// `keep`: where the kernel stays for later sweeps, or null.
+  Sweep run(StoredKernel<S>* keep, const Execution& whole) const {
+    const Index n = cost_.n(), m = cost_.m();
+    const Execution execution = whole.for_step(exponential * cost_.entries());
+    Sweep result{Eigen::VectorXd(n), {}, {}};
+    Eigen::VectorXd coefficients(n);
+    if (keep != nullptr) keep->prepare(n, columns_.exponents.transpose().template cast<double>());
+    const Stripes stripes(n);
+    ColumnSums<S> sums(stripes.count(), m);
+    const Index rows_at_once = std::min(n, cost_.is_in_memory() ? StoredKernel<S>::rows_in_cache(m) : 64);
+
+    parallel_for(stripes.count(), execution, [&](Index stripe) {
+      typename ColumnSums<S>::OfStripe stripe_sums(sums, stripe);
+      Block block(rows_at_once, m, keep == nullptr);
+      for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_at_once) {
+        execution.check();
+        block.first_row = i;
+        block.rows = std::min(rows_at_once, stripes.end(stripe) - i);
+        if (keep != nullptr) block.values = keep->row(i);
+        for (Index t = 0; t < block.n_tiles; ++t) exponentiate(block, t);
+        settle_rows(block, result.row, coefficients, keep);
+        for (Index t = 0; t < block.n_tiles; ++t) add_to_columns(block, t, coefficients, keep != nullptr, stripe_sums);
+        stripe_sums.added(block.rows);
       }
     });
 
     result.sums = sums.total(execution);
-    if (!(least_where_weighted(result.row, marginals.a) > least_share<S> * w.sum()) ||
-        !(least_where_weighted(result.sums, marginals.b) > least_share<S> * coefficients.sum()))
-      return std::nullopt;
-    result.row = -((result.row.array() * largest).log() + shift_.array());
-    result.sums = marginals.per_weight(result.sums.array() * scaling / largest);
+    for (Index j = 0; j < m; ++j)
+      if (marginals_.b[j] > 0 && !(result.sums[j] > least_share<S> * coefficients.sum())) result.lost.push_back(j);
+    result.sums = marginals_.per_weight(result.sums.array() * columns_.corrections);
     return result;
   }
 
  private:
-  template <class S2, class C>
-  friend Sweep log_domain_sweep(const Cost<C>&, double, const Marginals&, const Eigen::VectorXd&, StoredKernel<S2>*,
-                                const Execution&);
-  static constexpr Index segment = 2048;
+  static constexpr Index width = Cost<C>::tile_columns;
 
-  LargeMatrix<S> kernel_;      // (n, m)
-  Eigen::VectorXd exponents_;  // (m,) column + log b that are in it
-  Eigen::VectorXd shift_;      // (n,) logarithm of what each row was divided by
-};
+  /// A block of rows of the kernel in tiles; in each tile a row is divided by its largest term there.
+  struct Block {
+    Block(Index most_rows, Index columns, bool needs_values)
+        : m(columns),
+          n_tiles((m + width - 1) / width),
+          own(needs_values ? most_rows : 0, needs_values ? m : 0),
+          values(own.data()),
+          terms(std::min(width, m)),
+          largest(most_rows, n_tiles),
+          sums(most_rows, n_tiles) {}
 
-/// A sweep that is right whatever the potentials are: each row is scaled by its largest term. Keeps the kernel if
-/// asked.
-template <class S, class C>
-Sweep log_domain_sweep(const Cost<C>& cost, double epsilon, const Marginals& marginals,
-                       const Eigen::VectorXd& column /* (m,) */, StoredKernel<S>* keep, const Execution& whole) {
-  const Execution execution = whole.for_step(exponential * cost.entries());
-  const Index n = cost.n(), m = cost.m(), width = Cost<C>::tile_columns, n_tiles = (m + width - 1) / width;
-  const C per_epsilon = static_cast<C>(1 / epsilon);
-  const RoundedColumns<C> rounded(marginals.weighted(column));
-  const Eigen::VectorX<S> weights = rounded.corrections.matrix().template cast<S>();
-  Sweep result{Eigen::VectorXd(n), {}, {}};
-  if (keep != nullptr) {
-    if (keep->is_empty()) keep->kernel_ = LargeMatrix<S>(n, m);
-    keep->exponents_ = rounded.exponents.transpose().template cast<double>();
-    keep->shift_.resize(n);
-  }
-  const Stripes stripes(n);
-  ColumnSums<S> sums(stripes.count(), m);
-  Eigen::VectorXd coefficients(n);
-  const Index rows_at_once = cost.is_in_memory() ? std::clamp<Index>(96 * 1024 / m, 1, 64) : 64;
-
-  parallel_for(stripes.count(), execution, [&](Index stripe) {
-    typename ColumnSums<S>::OfStripe columns(sums, stripe);
-    RowMatrix<C> tile_buffer;
-    RowMatrix<S> kernel_buffer(keep == nullptr ? std::min(rows_at_once, n) : 0, keep == nullptr ? m : 0);
-    Eigen::Array<C, 1, Eigen::Dynamic> terms(std::min(width, m));
-    Eigen::MatrixXd largest(rows_at_once, n_tiles), tile_sums(rows_at_once, n_tiles);
-    for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_at_once) {
-      execution.check();
-      const Index rows = std::min(rows_at_once, stripes.end(stripe) - i);
-      S* const kernel = keep == nullptr ? kernel_buffer.data() : keep->kernel_.data() + i * m;
-      const auto block = [&](Index t) {
-        return Eigen::Map<RowMatrix<S>, 0, Eigen::OuterStride<>>(
-            kernel + t * width, rows, std::min(width, m - t * width), Eigen::OuterStride<>(m));
-      };
-      for (Index t = 0; t < n_tiles; ++t) {
-        auto e = block(t);
-        const auto c = cost.tile(i, rows, t * width, e.cols(), tile_buffer);
-        const auto exponents = rounded.exponents.segment(t * width, e.cols());
-        for (Index k = 0; k < rows; ++k) {
-          terms.head(e.cols()) = exponents - c.row(k).array() * per_epsilon;
-          const C most = terms.head(e.cols()).maxCoeff();
-          e.row(k).array() = (terms.head(e.cols()) - most).template cast<S>().exp();
-          largest(k, t) = static_cast<double>(most);
-        }
-        tile_sums.col(t).head(rows) = (e * weights.segment(t * width, e.cols())).template cast<double>();
-      }
-      for (Index k = 0; k < rows; ++k) {
-        const double most = largest.row(k).maxCoeff();
-        const double a = marginals.a[i + k];
-        largest.row(k).array() = (largest.row(k).array() - most).exp();
-        const double sum = largest.row(k).dot(tile_sums.row(k));
-        result.row[i + k] = -(most + std::log(sum));
-        coefficients[i + k] = a / sum;
-        if (keep != nullptr) keep->shift_[i + k] = most;
-      }
-      for (Index t = 0; t < n_tiles; ++t) {
-        auto e = block(t);
-        const Eigen::VectorX<S> factors = largest.col(t).head(rows).template cast<S>();
-        const Eigen::VectorX<S> u = coefficients.segment(i, rows).template cast<S>().cwiseProduct(factors);
-        columns.add(t * width, e, u);
-        if (keep != nullptr && n_tiles > 1)
-          for (Index k = 0; k < rows; ++k) e.row(k) *= factors[k];
-      }
-      columns.added(rows);
+    Eigen::Map<RowMatrix<S>, 0, Eigen::OuterStride<>> tile(Index t) const {
+      return {values + t * width, rows, std::min(width, m - t * width), Eigen::OuterStride<>(m)};
     }
-  });
 
-  result.sums = sums.total(execution);
-  for (Index j = 0; j < m; ++j)
-    if (marginals.b[j] > 0 && !(result.sums[j] > least_share<S> * coefficients.sum())) result.lost.push_back(j);
-  result.sums = marginals.per_weight(result.sums.array() * rounded.corrections);
-  return result;
-}
+    Index m, n_tiles, first_row = 0, rows = 0;
+    RowMatrix<S> own;
+    S* values;                                 // (rows, m)
+    RowMatrix<C> costs;                        // (rows, width) where they are not in memory
+    Eigen::Array<C, 1, Eigen::Dynamic> terms;  // (width,) logarithms of one row of a tile
+    Eigen::MatrixXd largest;                   // (rows, tiles) logarithms of what rows are divided by
+    Eigen::MatrixXd sums;                      // (rows, tiles) after that
+  };
+
+  void exponentiate(Block& block, Index t) const {
+    auto tile = block.tile(t);
+    const auto costs = cost_.tile(block.first_row, block.rows, t * width, tile.cols(), block.costs);
+    const auto exponents = columns_.exponents.segment(t * width, tile.cols());
+    auto terms = block.terms.head(tile.cols());
+    for (Index k = 0; k < block.rows; ++k) {
+      terms = exponents - costs.row(k).array() * per_epsilon_;
+      const C most = terms.maxCoeff();
+      tile.row(k).array() = (terms - most).template cast<S>().exp();
+      block.largest(k, t) = static_cast<double>(most);
+    }
+    block.sums.col(t).head(block.rows) = (tile * weights_.segment(t * width, tile.cols())).template cast<double>();
+  }
+
+  /// Row potentials and what rows count in columns; `largest` becomes what tiles are to be multiplied by.
+  void settle_rows(Block& block, Eigen::VectorXd& row, Eigen::VectorXd& coefficients, StoredKernel<S>* keep) const {
+    for (Index k = 0; k < block.rows; ++k) {
+      const Index i = block.first_row + k;
+      auto factors = block.largest.row(k);
+      const double most = factors.maxCoeff();
+      factors.array() = (factors.array() - most).exp();
+      const double sum = factors.dot(block.sums.row(k));
+      row[i] = -(most + std::log(sum));
+      coefficients[i] = marginals_.a[i] / sum;
+      if (keep != nullptr) keep->divided(i, most);
+    }
+  }
+
+  void add_to_columns(Block& block, Index t, const Eigen::VectorXd& coefficients, bool is_kept,
+                      typename ColumnSums<S>::OfStripe& sums) const {
+    auto tile = block.tile(t);
+    const auto factors = block.largest.col(t).head(block.rows);
+    const auto rows = coefficients.segment(block.first_row, block.rows);
+    sums.add(t * width, tile, rows.cwiseProduct(factors).template cast<S>().eval());
+    if (is_kept && block.n_tiles > 1)
+      for (Index k = 0; k < block.rows; ++k) tile.row(k) *= static_cast<S>(factors[k]);
+  }
+
+  const Cost<C>& cost_;
+  const Marginals& marginals_;
+  C per_epsilon_;
+  RoundedColumns<C> columns_;
+  Eigen::VectorX<S> weights_;  // (m,)
+};
 
 /// Exact potentials of the listed columns, entry by entry in double precision, whatever their size.
 template <class C>
