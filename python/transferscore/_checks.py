@@ -360,7 +360,7 @@ def distances_between_classes(value: ArrayLike, shape: tuple[int, int]) -> NDArr
     return distances
 
 
-def generator(random_state: object) -> np.random.Generator:
+def generator(random_state: object) -> "np.random.Generator":
     """A source of random numbers from a seed or a generator."""
     if random_state is not None and not isinstance(random_state, np.random.Generator):
         count(random_state, "random_state", least=0)
@@ -677,7 +677,7 @@ def calibration_file(
             "come from a later version of transferscore"
         )
     numbers = {name: _number_in_file(content, name) for name in names}
-    if numbers["n_tasks"] not in range(3, 2**53):
+    if numbers["n_tasks"] < 3 or not float(numbers["n_tasks"]).is_integer():
         raise ValueError(
             f"`n_tasks` of a calibration must be an integer above 2, got {content['n_tasks']!r}"
         )
