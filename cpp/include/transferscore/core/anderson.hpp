@@ -23,7 +23,7 @@ class Anderson {
   Eigen::VectorXd next(const Eigen::VectorXd& x, const Eigen::VectorXd& residual) {
     if (static_cast<Index>(steps_.size()) == window_) steps_.pop_front();
     if (!steps_.empty() && mean_square(residual - steps_.back().residual) < resolution_ * resolution_) clear();
-    steps_.push_back({x + residual, residual});
+    steps_.push_back({x + relaxation * residual, residual});
     const Eigen::VectorXd w = mixing_weights();
     Eigen::VectorXd mixed = Eigen::VectorXd::Zero(x.size());
     for (Index k = 0; k < w.size(); ++k) mixed += w[k] * steps_[k].image;
@@ -55,6 +55,8 @@ class Anderson {
   }
 
   static constexpr double ridge = 1e-5;
+  // Above one: the eigenvalues of the iteration lie between 0 and 1, so a residual is always too small a step.
+  static constexpr double relaxation = 1.6;
   Index window_;
   double resolution_;
   Eigen::VectorXd metric_;
