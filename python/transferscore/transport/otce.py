@@ -402,7 +402,7 @@ def _solved(
     tasks: Sequence[Task], how: Options, is_exact: bool, memory_budget: int | None
 ) -> list[OTCEResult]:
     if is_exact:
-        return [_exact(task, memory_budget) for task in tasks]
+        return [_exact(task, memory_budget, how.n_threads) for task in tasks]
     results: list[OTCEResult] = in_types(
         [task.data for task in tasks],
         lambda members: _of_one_type([tasks[i] for i in members], how),
@@ -433,7 +433,7 @@ def _of_one_type(tasks: Sequence[Task], how: Options) -> list[OTCEResult]:
     ]
 
 
-def _exact(task: Task, memory_budget: int | None) -> OTCEResult:
+def _exact(task: Task, memory_budget: int | None, n_threads: int) -> OTCEResult:
     problem = task.problem()
     require_room_to_solve(
         problem.weights,
@@ -441,7 +441,8 @@ def _exact(task: Task, memory_budget: int | None) -> OTCEResult:
         "method='sinkhorn' needs no matrix, and n_pairs=... scores samples",
     )
     (data, weights) = problem.taken(), problem.weights
-    transport = solve_exact(data[0] if len(data) == 1 else costs_of(data), weights)
+    costs = data[0] if len(data) == 1 else costs_of(data)
+    transport = solve_exact(costs, weights, n_threads)
     joint = table_of_entries(
         transport.source_index, transport.target_index, transport.mass, *task.classes
     )

@@ -117,7 +117,9 @@ class PointCost final : public CostSource<C> {
     const auto z_norms = z_norms_.segment(first_column, columns).transpose().array().template cast<C>().eval();
     for (Index i = 0; i < costs.rows(); ++i) {
       auto row = costs.row(i).array();
-      row = ((static_cast<C>(x_norms_[first_row + i]) + z_norms) - 2 * row).max(C{0}) * feature_share_;
+      const auto norms = static_cast<C>(x_norms_[first_row + i]) + z_norms;
+      row = norms - 2 * row;
+      row = (row > rounding * norms).select(row * feature_share_, C{0});  // equal points: exactly none
       if (labels_.is_used()) add_label_part(labels_.source_ids[first_row + i], labels_.target_ids + first_column, row);
     }
   }
@@ -164,6 +166,7 @@ class PointCost final : public CostSource<C> {
     for (Index j = 0; j < row.size(); ++j) row[j] += distances[target_ids[j]];
   }
 
+  static constexpr C rounding = 16 * std::numeric_limits<C>::epsilon();
   LabelCost labels_;
   C feature_share_ = 1;
   RowMatrix<C> x_, z_;                 // (n, d), (m, d) from their centres

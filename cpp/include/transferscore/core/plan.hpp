@@ -100,13 +100,15 @@ void write_plan(const CostSource<C>& source, double epsilon, const Marginals& ma
   const Cost<C> cost(source);
   parallel_for_pieces(cost.n(), rows_at_once, execution, [&](Index i, Index rows) {
     RowMatrix<C> buffer;
+    Eigen::RowVectorXd masses(std::min(Cost<C>::tile_columns, cost.m()));  // bits don't depend on where the plan lies
     for (Index j = 0; j < cost.m(); j += Cost<C>::tile_columns) {
       const auto c = cost.tile(i, rows, j, std::min(Cost<C>::tile_columns, cost.m() - j), buffer);
       for (Index k = 0; k < rows; ++k) {
         const auto exponents = column.segment(j, c.cols()).transpose().array() + row[i + k] -
                                c.row(k).array().template cast<double>() / epsilon;
-        plan.row(i + k).segment(j, c.cols()).array() =
+        masses.head(c.cols()).array() =
             exponents.exp() * marginals.a[i + k] * marginals.b.segment(j, c.cols()).transpose().array();
+        plan.row(i + k).segment(j, c.cols()) = masses.head(c.cols());
       }
     }
   });
