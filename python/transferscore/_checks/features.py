@@ -1,0 +1,32 @@
+"""Features with their labels."""
+
+from numpy.typing import ArrayLike
+
+from transferscore._checks.arrays import Floats, kernel_ready, real_matrix, refuse_nonfinite
+from transferscore._checks.labels import IgnoreIndex, Labels, encoded, kept_mask, label_array
+
+
+def features_and_labels(
+    features: ArrayLike,
+    labels: ArrayLike,
+    *,
+    ignore_index: IgnoreIndex = None,
+    n_threads: int = 1,
+) -> tuple[Floats, Labels]:
+    """Aligned features (n, d) and label sets (L, n), without the ignored samples."""
+    X = real_matrix(features, "features")
+    y = label_array(labels, n=len(X))
+    keep = None if ignore_index is None else kept_mask(y, ignore_index)
+    if keep is not None:
+        X, y = X[keep], y[keep]
+    X = kernel_ready(X)
+    refuse_nonfinite(X, "features", keep, n_threads)
+    return X, encoded(y, n_threads)
+
+
+def no_chance_level(n: int) -> ValueError:
+    """The error where unrelated labels would score as much as related ones."""
+    return ValueError(
+        f"`adjust_for_chance` must be False where the rank of the features is n - 1 = {n - 1}: any "
+        "labels then score the most possible; use shrinkage='ledoit-wolf'"
+    )

@@ -1,0 +1,94 @@
+"""Numbers, words and seeds."""
+
+import operator
+from collections.abc import Sequence
+from numbers import Real
+from typing import Literal
+
+import numpy as np
+
+MOST_THREADS = 1024
+Shrinkage = float | Literal["ledoit-wolf"] | None
+
+
+def positive(value: object, name: str) -> float:
+    """A finite number above zero."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a number above 0, got {value!r}")
+    number = float(value)
+    if not 0 < number < np.inf:
+        raise ValueError(f"`{name}` must be a finite number above 0, got {value!r}")
+    return number
+
+
+def share(value: object, name: str) -> float:
+    """A number in [0, 1]."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a number in [0, 1], got {value!r}")
+    if not 0 <= float(value) <= 1:
+        raise ValueError(f"`{name}` must be a number in [0, 1], got {value!r}")
+    return float(value)
+
+
+def count(value: object, name: str, least: int = 1) -> int:
+    """An integer that is large enough."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be an integer, got {value!r}")
+    if number < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {number}")
+    return number
+
+
+def choice(value: object, name: str, choices: Sequence[str]) -> str:
+    """One of some words."""
+    if not isinstance(value, str) or value not in choices:
+        words = " or ".join(repr(word) for word in choices)
+        raise ValueError(f"`{name}` must be {words}, got {value!r}")
+    return value
+
+
+def generator(random_state: object) -> "np.random.Generator":
+    """A source of random numbers from a seed or a generator."""
+    if random_state is not None and not isinstance(random_state, np.random.Generator):
+        count(random_state, "random_state", least=0)
+    return np.random.default_rng(random_state)  # type: ignore[arg-type]
+
+
+def shrinkage(value: object) -> tuple[bool, float]:
+    """(Ledoit-Wolf?, intensity) from None, "ledoit-wolf" or a number in [0, 1]."""
+    if value is None:
+        return False, 0.0
+    if isinstance(value, str) and value == "ledoit-wolf":
+        return True, 0.0
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    intensity = float(value) if isinstance(value, Real) else -1.0
+    if is_number and 0 <= intensity <= 1:
+        return False, intensity
+    error = ValueError if is_number or isinstance(value, str) else TypeError
+    raise error(f"`shrinkage` must be None, 'ledoit-wolf' or a number in [0, 1], got {value!r}")
+
+
+def n_threads(value: object) -> int:
+    """A number of threads."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`n_threads` must be an integer, got {value!r}")
+    if not 1 <= number <= MOST_THREADS:
+        raise ValueError(f"`n_threads` must be between 1 and {MOST_THREADS}, got {number}")
+    return number
+
+
+def number(value: object, name: str) -> float:
+    """A finite number."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a number, got {value!r}")
+    if not np.isfinite(float(value)):
+        raise ValueError(f"`{name}` must be finite, got {value!r}")
+    return float(value)
