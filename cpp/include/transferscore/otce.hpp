@@ -74,7 +74,7 @@ class SharedCosts {
         std::iota(columns.begin(), columns.end(), Index{0});
       }
       const SubsetCost<T> costs(source_, cost_.memory(), sorted.transport.rows, std::move(columns));
-      const double scale = cost_scale(costs);
+      const double scale = cost_scale(costs, execution);
       if (sizeof(T) == 4 && !single_is_enough(costs, scale, options))
         return sinkhorn(sorted.transport, marginals, {}, sorted.labels, options, execution);
       return solve<T>(costs, marginals, scale, {}, sorted.labels, options, execution);

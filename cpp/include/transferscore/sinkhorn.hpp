@@ -33,26 +33,36 @@ struct SinkhornSolution {
   RowMatrix<double> joint;  // (C_s, C_t) mass by class, where labels are given
 };
 
-/// Median over at most 512 x 512 costs spread evenly; the mean where it is zero, 1 where that is zero too.
+/// At most 512 of 0 .. n-1, spread evenly.
+inline std::vector<Index> spread_evenly(Index n) {
+  std::vector<Index> indices(std::min<Index>(n, 512));
+  const Index count = static_cast<Index>(indices.size());
+  for (Index k = 0; k < count; ++k) indices[k] = k * n / count;
+  return indices;
+}
+
+/// Median of at most 512 x 512 costs; the mean of their sizes where it is not positive, 1 where that is zero.
 template <class C>
-double cost_scale(const CostSource<C>& source) {
-  const auto spread = [](Index n) {
-    std::vector<Index> indices(std::min<Index>(n, 512));
-    const Index count = static_cast<Index>(indices.size());
-    for (Index k = 0; k < count; ++k) indices[k] = k * n / count;
-    return indices;
-  };
-  const std::vector<Index> rows = spread(source.n), columns = spread(source.m);
-  Eigen::ArrayXXd costs = source.gather(rows, columns).template cast<double>();
-  costs.colwise() += source.source_part(rows).array();
-  costs.rowwise() += source.target_part(columns).transpose().array();
-  double* const first = costs.data();
-  double* const last = first + costs.size();
-  double* const middle = first + costs.size() / 2;
+double cost_scale(const CostSource<C>& source, const Execution& execution) {
+  const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
+  const Eigen::RowVectorX<C> target_part = source.target_part(columns).transpose().template cast<C>();
+  RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+  constexpr double multiplications = 8;
+  const Execution step = execution.for_step(multiplications * static_cast<double>(costs.size()));
+  parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
+    const std::vector<Index> some(rows.begin() + first, rows.begin() + first + count);
+    auto piece = costs.middleRows(first, count);
+    piece = source.gather(some, columns).rowwise() + target_part;
+    piece.colwise() += source.source_part(some).template cast<C>();
+  });
+  C* const first = costs.data();
+  C* const last = first + costs.size();
+  C* const middle = first + costs.size() / 2;
   std::nth_element(first, middle, last);
-  const double median = costs.size() % 2 == 1 ? *middle : (*middle + *std::max_element(first, middle)) / 2;
+  const C above = *middle, below = costs.size() % 2 == 1 ? above : *std::max_element(first, middle);
+  const double median = (static_cast<double>(above) + static_cast<double>(below)) / 2;
   if (median > 0) return source.unit * median;
-  const double mean = costs.abs().mean();
+  const double mean = costs.template cast<double>().cwiseAbs().mean();
   return mean > 0 ? source.unit * mean : 1;
 }
 
@@ -266,14 +276,14 @@ SinkhornSolution sinkhorn(const TransportProblem<T>& problem, const Marginals& m
                           const SinkhornOptions& options, const Execution& execution) {
   if constexpr (std::is_same_v<T, float>) {
     const auto in_single = problem.template with_costs<float>(execution, [&](const auto& source) {
-      const double scale = cost_scale(source);
+      const double scale = cost_scale(source, execution);
       if (!single_is_enough(source, scale, options)) return std::optional<SinkhornSolution>();
       return std::optional(solve<float>(source, marginals, scale, initial, labels, options, execution));
     });
     if (in_single) return *in_single;
   }
   return problem.template with_costs<double>(execution, [&](const auto& source) {
-    return solve<double>(source, marginals, cost_scale(source), initial, labels, options, execution);
+    return solve<double>(source, marginals, cost_scale(source, execution), initial, labels, options, execution);
   });
 }
 

@@ -87,12 +87,13 @@ class PointCost final : public CostSource<C> {
     const T scale = std::min(source_frame.scale[0], target_frame.scale[0]);
     source_frame.scale.setConstant(scale);
     target_frame.scale.setConstant(scale);
-    x_ = seen_from(source, source_frame, rows, execution);
-    z_ = seen_from(target, target_frame, columns, execution);
+    // ||x - z||^2 with x = x' + p, z = z' + q:  ||x' - z'||^2 + 2 x'(p - q) + ||p - q||^2 - 2 z'(p - q)
+    const auto centre = [](const Frame<T>& frame) { return frame.shift.template cast<double>().matrix(); };
+    const Eigen::VectorXd apart = (centre(source_frame) - centre(target_frame)) * static_cast<double>(scale);
+    x_ = seen_from(source, source_frame, rows, apart, x_norms_, this->source_part, execution);
+    z_ = seen_from(target, target_frame, columns, apart, z_norms_, this->target_part, execution);
     this->n = x_.rows();
     this->m = z_.rows();
-    x_norms_ = x_.template cast<double>().rowwise().squaredNorm();
-    z_norms_ = z_.template cast<double>().rowwise().squaredNorm();
 
     const double gamma = labels.feature_share;
     this->unit = 1 / (static_cast<double>(scale) * static_cast<double>(scale));
@@ -101,19 +102,15 @@ class PointCost final : public CostSource<C> {
       label_part_ = ((1 - gamma) / this->unit * labels.distances).template cast<C>();
       this->largest += static_cast<double>(label_part_.maxCoeff());
     }
-    // ||x - z||^2 with x = x' + p, z = z' + q:  ||x' - z'||^2 + 2 x'(p - q) + ||p - q||^2 - 2 z'(p - q)
-    const Eigen::VectorXd apart =
-        ((source_frame.shift.template cast<double>() - target_frame.shift.template cast<double>()) *
-         static_cast<double>(scale))
-            .matrix();
-    this->source_part = gamma * (2 * (x_.template cast<double>() * apart).array() + apart.squaredNorm());
-    this->target_part = -2 * gamma * (z_.template cast<double>() * apart);
+    this->source_part = gamma * (2 * this->source_part.array() + apart.squaredNorm());
+    this->target_part *= -2 * gamma;
     feature_share_ = static_cast<C>(gamma);
   }
 
   void write(Index first_row, Index first_column, typename CostSource<C>::Tile costs) const override {
     const Index columns = costs.cols();
-    costs.noalias() = x_.middleRows(first_row, costs.rows()) * z_.middleRows(first_column, columns).transpose();
+    costs.noalias() =
+        x_.view().middleRows(first_row, costs.rows()) * z_.view().middleRows(first_column, columns).transpose();
     const auto z_norms = z_norms_.segment(first_column, columns).transpose().array().template cast<C>().eval();
     for (Index i = 0; i < costs.rows(); ++i) {
       auto row = costs.row(i).array();
@@ -126,8 +123,8 @@ class PointCost final : public CostSource<C> {
 
   RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
     PointCost part;
-    part.x_ = x_(rows, Eigen::all);
-    part.z_ = z_(columns, Eigen::all);
+    part.x_ = some_of(x_, rows);
+    part.z_ = some_of(z_, columns);
     part.x_norms_ = x_norms_(rows);
     part.z_norms_ = z_norms_(columns);
     part.feature_share_ = feature_share_;
@@ -144,20 +141,32 @@ class PointCost final : public CostSource<C> {
  private:
   PointCost() = default;
 
+  static LargeMatrix<C> some_of(const LargeMatrix<C>& points, const std::vector<Index>& taken) {
+    LargeMatrix<C> some(static_cast<Index>(taken.size()), points.cols());
+    some.view() = points.view()(taken, Eigen::all);
+    return some;
+  }
+
+  /// Points that are taken, from their centre, with their squared norms and products with a direction.
   template <class T>
-  static RowMatrix<C> seen_from(MatrixView<T> points, const Frame<T>& frame, const std::vector<Index>& taken,
-                                const Execution& execution) {
-    RowMatrix<C> seen(taken.empty() ? points.rows() : static_cast<Index>(taken.size()), points.cols());
-    parallel_for_pieces(seen.rows(), 64, execution.for_step(static_cast<double>(seen.size())),
-                        [&](Index first, Index count) {
-                          if (taken.empty()) {
-                            write_framed<C>(points, frame, first, 0, seen.middleRows(first, count));
-                          } else {
-                            for (Index i = first; i < first + count; ++i)
-                              write_framed<C>(points, frame, taken[i], 0, seen.middleRows(i, 1));
-                          }
-                        });
-    return seen;
+  static LargeMatrix<C> seen_from(MatrixView<T> points, const Frame<T>& frame, const std::vector<Index>& taken,
+                                  const Eigen::VectorXd& direction /* (d,) */, Eigen::VectorXd& norms /* (n,) */,
+                                  Eigen::VectorXd& products /* (n,) */, const Execution& execution) {
+    LargeMatrix<C> points_seen(taken.empty() ? points.rows() : static_cast<Index>(taken.size()), points.cols());
+    Eigen::Map<RowMatrix<C>> seen = points_seen.view();
+    norms.resize(seen.rows());
+    products.resize(seen.rows());
+    const Execution step = execution.for_step(4 * static_cast<double>(seen.size()));
+    parallel_for_pieces(seen.rows(), 64, step, [&](Index first, Index count) {
+      if (taken.empty()) write_framed<C>(points, frame, first, 0, seen.middleRows(first, count));
+      for (Index i = first; i < first + count; ++i) {
+        if (!taken.empty()) write_framed<C>(points, frame, taken[i], 0, seen.middleRows(i, 1));
+        const auto point = seen.row(i).template cast<double>();
+        norms[i] = point.squaredNorm();
+        products[i] = point.dot(direction);
+      }
+    });
+    return points_seen;
   }
 
   template <class Row>
@@ -169,7 +178,7 @@ class PointCost final : public CostSource<C> {
   static constexpr C rounding = 16 * std::numeric_limits<C>::epsilon();
   LabelCost labels_;
   C feature_share_ = 1;
-  RowMatrix<C> x_, z_;                 // (n, d), (m, d) from their centres
+  LargeMatrix<C> x_, z_;               // (n, d), (m, d) from their centres
   Eigen::VectorXd x_norms_, z_norms_;  // (n,), (m,) squared
   RowMatrix<C> label_part_;            // (C_s, C_t)
 };
@@ -228,7 +237,7 @@ class Cost {
   /// From now on tiles are read from memory: n * m * sizeof(C) bytes.
   void store(const Execution& execution) {
     stored_ = LargeMatrix<C>(n(), m());
-    constexpr Index edge = 512;
+    constexpr Index edge = 640;
     constexpr double multiplications = 8;  // as many values as are multiplied at once, of a modest dimension
     const Index columns = (m() + edge - 1) / edge, rows = (n() + edge - 1) / edge;
     parallel_for(rows * columns, execution.for_step(entries() * multiplications), [&](Index task) {

@@ -24,7 +24,7 @@ class LargeMatrix {
     const std::size_t rounded = (bytes + page - 1) / page * page;
     values_.reset(static_cast<T*>(::operator new(rounded, std::align_val_t{page})));
 #ifdef __linux__
-    if (rounded > page) madvise(values_.get(), rounded, MADV_HUGEPAGE);
+    if (bytes >= page) madvise(values_.get(), rounded, MADV_HUGEPAGE);
 #endif
   }
 
