@@ -71,6 +71,7 @@ constexpr double single_precision_tol = 1e-5;
 
 /// Below this share of the largest cost an epsilon is lost in the rounding of costs.
 constexpr double least_epsilon = 1e-15;
+constexpr double smallest_epsilon = 1e-300;  // its inverse is finite
 
 /// Are costs in single precision enough? Where rounding one moves a marginal by far less than the tolerance.
 template <class C>
@@ -197,16 +198,15 @@ SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, 
   SinkhornSolution solution;
   solution.scale = scale;
   solution.epsilon = options.epsilon > 0 ? options.epsilon : options.relative_epsilon * scale;
-  const double epsilon = solution.epsilon / source.unit,
-               entries = static_cast<double>(source.n) * static_cast<double>(source.m);
+  const double epsilon = solution.epsilon / source.unit;
   if (!std::isfinite(source.largest) || !std::isfinite(scale)) throw std::overflow_error("costs");
-  if (!(epsilon > least_epsilon * source.largest)) return solution;
+  if (!(epsilon > std::max(least_epsilon * source.largest, smallest_epsilon))) return solution;
 
   double memory = options.memory_budget;
   Cost<C> cost(source);
-  if (!cost.is_in_memory() && entries * sizeof(C) <= memory) {
+  if (!cost.is_in_memory() && cost.entries() * sizeof(C) <= memory) {
     cost.store(execution);
-    memory -= entries * sizeof(C);
+    memory -= cost.entries() * sizeof(C);
   }
   SinkhornIteration<C> iteration(cost, marginals, memory, execution);
   if (initial.size() > 0) {
@@ -221,6 +221,7 @@ SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, 
   do {
     iteration.template run<float>(epsilon, std::max(aim, single_precision_tol), options.max_iter);
     if (aim < single_precision_tol) iteration.template run<double>(epsilon, aim, options.max_iter);
+    if (iteration.row.size() == 0) throw std::overflow_error("costs");  // nothing but NaN
     iteration.settle_weightless(epsilon);
     sums = plan_sums<C>(cost, epsilon, marginals, iteration.row, iteration.column, labels, execution);
     solution.marginal_error = (sums.r - marginals.a).template lpNorm<1>() + (sums.c - marginals.b).template lpNorm<1>();
