@@ -34,7 +34,7 @@ DIMENSION = 512
 SOURCES, TARGETS = 20, 25  # each with each: 500 pairs, of which every 50th is checked
 CHECKED = slice(None, None, 50)
 
-needs_pot = pytest.mark.skipif(bool(missing("ot")), reason="needs POT (ot)")
+needs_pot = pytest.mark.skipif(bool(missing("ot")), reason="needs ot")
 
 
 @lru_cache(maxsize=2)
@@ -88,7 +88,6 @@ def test_transferscore(timed: Timed, n: int, rounds: int) -> None:
     timed(call, error=error, role="ours", at_most=ENTROPY, rounds=20)
 
 
-@needs_pot
 @problems
 def test_transferscore_exact(timed: Timed, n: int, rounds: int) -> None:
     p = domains(n)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import transferscore
-from tolerances import LEVELS
+from tolerances import LEVELS, LEVELS_OF_SOLUTIONS
 from transferscore import _backend
 
 # Executed here and, as text, in a child process at another level. float32 at (2500, 700) and
@@ -41,6 +41,49 @@ def scores():
     }
 """
 
+# Likewise, solved tightly: some of what each transport says, costs in units of the mean cost. The
+# sizes are beyond one tile of stored costs (512) and of computed ones (1024). float32 at a relative
+# epsilon of 2 has costs in single precision, at 0.05 in double.
+TRANSPORTS = """
+import numpy as np
+from transferscore import otce, sinkhorn
+
+SOLVED_BY_LEVELS = {"float64": 1e-10, "float32": 1e-5}
+
+def transports_of(dtype, budget):
+    rng = np.random.default_rng(7)
+    ys, yt = rng.integers(0, 4, 520), rng.integers(0, 6, 1040)
+    x, z = rng.standard_normal((520, 10)), 0.8 * rng.standard_normal((1040, 10)) + 0.3
+    x[:, 0] += ys
+    z[:, 0] += yt
+    C = ((x[:, np.newaxis] - z) ** 2).sum(axis=2)
+    unit = C.mean()
+    x, z, C = (values.astype(dtype) for values in (x, z, C))
+    points = {"source_points": x, "target_points": z}
+    task = {
+        "source_features": x, "source_labels": ys, "target_features": z, "target_labels": yt
+    }
+    options = {"tol": SOLVED_BY_LEVELS[dtype], "max_iter": 20_000, "memory_budget": budget}
+    for given, data in (("points", points), ("cost", {"cost": C})):
+        for epsilon in (0.05, 2.0):
+            result = sinkhorn(**data, **options, relative_epsilon=epsilon)
+            costs = (result.transport_cost, result.regularised_cost)
+            values = np.array([*costs, *result.f[::100], *result.g[::100]]) / unit
+            yield f"sinkhorn of {given} at {epsilon}", values
+    for label_cost in (None, "gaussian"):
+        result = otce(**task, **options, label_cost=label_cost)
+        values = (result.domain_difference / unit, result.task_difference)
+        yield f"otce with label cost {label_cost}", [*values, *result.joint.ravel()]
+
+def transports():
+    return {
+        f"{dtype} {memory} {name}": list(values)
+        for dtype in SOLVED_BY_LEVELS
+        for memory, budget in (("stored", 2**30), ("anew", 0))
+        for name, values in transports_of(dtype, budget)
+    }
+"""
+
 
 def child(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own."""
@@ -61,10 +104,18 @@ def expected() -> dict[str, float]:
     return names["scores"]()
 
 
+@pytest.fixture(scope="module")
+def expected_transports() -> dict[str, list[float]]:
+    names: dict[str, object] = {}
+    exec(TRANSPORTS, names)
+    return names["transports"]()
+
+
 @pytest.mark.parametrize("level", _backend.usable_levels())
-def test_every_usable_level_gives_the_same_scores(level, expected):
+def test_every_usable_level_gives_the_same_scores(level, expected, expected_transports):
     done = child(
         SCORES
+        + TRANSPORTS
         + """
 import json, sys
 from transferscore._backend import backend
@@ -73,6 +124,7 @@ print(json.dumps({
     "module": backend.__name__,
     "loaded": [name for name in sys.modules if name.startswith("transferscore._core_")],
     "scores": scores(),
+    "transports": transports(),
 }))
 """,
         TRANSFERSCORE_ISA=level,
@@ -86,12 +138,25 @@ print(json.dumps({
     for name, value in found["scores"].items():
         tolerance = LEVELS[name.split()[0]]
         np.testing.assert_allclose(value, expected[name], rtol=tolerance, atol=0, err_msg=name)
+    assert found["transports"].keys() == expected_transports.keys()
+    for name, values in found["transports"].items():
+        tolerance = LEVELS_OF_SOLUTIONS[name.split()[0]]
+        np.testing.assert_allclose(
+            values, expected_transports[name], rtol=0, atol=tolerance, err_msg=name
+        )
 
 
 def test_the_scores_that_are_compared_are_not_trivial(expected):
     assert len(expected) == 21
     for name, value in expected.items():
         assert 0.01 < value < 3.99, name
+
+
+def test_the_transports_that_are_compared_are_not_trivial(expected_transports):
+    assert len(expected_transports) == 24
+    for name, (cost, *others) in expected_transports.items():
+        assert 0.1 < cost < 1, name  # beyond exact transport, short of the independent plan
+        assert max(others) - min(others) > 0.1, name
 
 
 def test_levels_are_listed_plainest_first_and_the_best_is_taken(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
 import json
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 import transferscore
+from tolerances import REORDERED
 from transferscore import _backend, _doctor, _threads
 
 HAS_OPENMP = _backend.backend.__openmp__ != 0
@@ -36,13 +38,54 @@ def problem(n: int, d: int, n_classes: int = 3, seed: int = 0) -> tuple[np.ndarr
     return X, y
 
 
+def task(n: int, m: int, d: int = 10, seed: int = 0) -> dict[str, np.ndarray]:
+    """A source (n, d) and a target (m, d) with labels, as otce takes them."""
+    X, y = problem(n, d, 4, seed)
+    Z, t = problem(m, d, 3, seed + 1)
+    return {
+        "source_features": X, "source_labels": y, "target_features": Z, "target_labels": t
+    }  # fmt: skip
+
+
+def points(of_task: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same as sinkhorn takes it."""
+    return {f"{side}_points": of_task[f"{side}_features"] for side in ("source", "target")}
+
+
+def bits(result: object) -> str:
+    """What a transport says, to the last bit."""
+    solver = getattr(result, "solver", result)
+    numbers = (solver.transport_cost, solver.regularised_cost, solver.marginal_error)
+    parts = [solver.f.tobytes(), solver.g.tobytes(), repr((*numbers, solver.n_iter)).encode()]
+    if solver is not result:
+        parts.append(result.joint.tobytes())
+    return hashlib.sha256(b"|".join(parts)).hexdigest()
+
+
+def solved(of_task: dict[str, np.ndarray], n_threads: int | None = None) -> list[str]:
+    """Every kernel of optimal transport: solves, and what is read from their results."""
+    options = {"relative_epsilon": 0.1, "n_threads": n_threads}
+    result = transferscore.sinkhorn(**points(of_task), **options)
+    labels = (of_task["source_labels"], of_task["target_labels"])
+    arrays = (result.coupling(), transferscore.joint_label_distribution(result, *labels))
+    return [
+        bits(result),
+        bits(transferscore.sinkhorn(**points(of_task), **options, memory_budget=0)),
+        bits(transferscore.sinkhorn(cost=arrays[0], **options)),
+        bits(transferscore.otce(**of_task, **options)),
+        *(bits(each) for each in transferscore.otce_many([of_task, of_task], **options)),
+        *(hashlib.sha256(array.tobytes()).hexdigest() for array in arrays),
+    ]
+
+
 SETUP = f"""
-import json, os, signal, sys, threading, time
+import hashlib, json, os, signal, sys, threading, time
 import numpy as np
 import transferscore
 
 {inspect.getsource(problem)}
 """
+TRANSPORT_SETUP = SETUP + "\n".join(map(inspect.getsource, (task, points, bits, solved)))
 
 
 def child(code: str, *, setup: str = SETUP, timeout: float = 60, **environment: str) -> object:
@@ -94,6 +137,36 @@ print(json.dumps([expected, after, answers, transferscore.get_num_threads()]))
     assert answers == [[0, expected, expected, 1, 0]] * 10
     assert after == expected
     assert threads_of_parent == 3  # the parent keeps its threads
+
+
+@needs_fork
+def test_a_forked_child_solves_on_one_thread_and_never_hangs():
+    expected, after, answers = child(
+        """
+data = task(900, 700)
+expected = solved(data, 3)  # starts the threads of the parent
+answers = []
+for _ in range(3):
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # ends a child that hangs
+        threads = lambda: len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self") else 1
+        before = threads()
+        answer = [solved(data), solved(data, 2), threads() - before]
+        os.write(write, json.dumps(answer).encode())
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    os.close(write)
+    answers.append([status, *json.loads(os.read(read, 10000) or b"[]")])
+    os.close(read)
+print(json.dumps([expected, solved(data, 3), answers]))
+""",
+        setup=TRANSPORT_SETUP,
+        OMP_NUM_THREADS="3",
+    )
+    assert answers == [[0, expected, expected, 0]] * 3
+    assert after == expected
 
 
 @pytest.mark.parametrize(
@@ -179,6 +252,116 @@ print(json.dumps([ended, late, right]))
     assert ended == "interrupted"
     assert late <= 1
     assert right
+
+
+# Solves that nothing else would end, and other calls of several seconds: one for each part of the
+# kernels. `call` takes the number of threads.
+ENDLESS = "tol=1e-300, max_iter=10**9, n_threads=k"
+LONG_TRANSPORTS = {
+    "stored": f"""
+data = points(task(1500, 1400, 50))
+call = lambda k: transferscore.sinkhorn(**data, {ENDLESS})
+""",
+    "costs computed anew": f"""
+data = points(task(1500, 1400, 300))
+call = lambda k: transferscore.sinkhorn(**data, memory_budget=0, {ENDLESS})
+""",
+    "costs being stored": f"""
+X = rng.standard_normal((4000, 3000))
+call = lambda k: transferscore.sinkhorn(X, X, {ENDLESS})
+""",
+    "a large cost matrix": f"""
+C = rng.random((4000, 4000))
+call = lambda k: transferscore.sinkhorn(cost=C, memory_budget=0, {ENDLESS})
+""",
+    "columns that are lost": f"""
+data = points(task(1500, 1400, 50))
+data["target_points"] *= 100
+call = lambda k: transferscore.sinkhorn(**data, relative_epsilon=1e-6, {ENDLESS})
+""",
+    "many problems": f"""
+tasks = [task(300, 250, 10, seed) for seed in range(40)]
+call = lambda k: transferscore.otce_many(tasks, {ENDLESS})
+""",
+    "many problems that share their points": f"""
+whole = task(900, 800)
+tasks = [whole | {{"source_rows": np.arange(i, 300 + i)}} for i in range(0, 600, 15)]
+call = lambda k: transferscore.otce_many(tasks, {ENDLESS})
+""",
+    # Potentials are made up, since a solve would take longer than what is to be seen.
+    "a plan": """
+from dataclasses import replace
+from transferscore.transport._problem import checked
+X = rng.standard_normal((4000, 3000))
+nothing = np.zeros(len(X))
+result = transferscore.sinkhorn(X[:5], X[:5])
+result = replace(result, f=nothing, g=nothing, epsilon=1e3, _problem=checked(X, X))
+
+def call(k):
+    with transferscore.num_threads(k):
+        result.coupling()
+""",
+}
+
+
+@needs_sigint
+@pytest.mark.parametrize(
+    ("call", "n_threads"),
+    [("stored", 1), ("many problems", 1), *((call, 2) for call in LONG_TRANSPORTS)],
+)
+def test_ctrl_c_ends_a_transport_within_a_second(call, n_threads):
+    found = child(
+        f"""
+signal.signal(signal.SIGINT, signal.default_int_handler)
+rng, sent = np.random.default_rng(0), []
+{LONG_TRANSPORTS[call]}
+def press():
+    time.sleep(0.4)
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+
+small, larger = task(60, 50), task(900, 700)
+expected = solved(small), solved(larger, 1)
+threading.Thread(target=press).start()
+try:
+    call({n_threads})
+    ended = "finished"
+except KeyboardInterrupt:
+    ended = "interrupted"
+late = time.perf_counter() - sent[0] if sent else None
+print(json.dumps([ended, late, (solved(small), solved(larger, {n_threads})) == expected]))
+""",
+        setup=TRANSPORT_SETUP,
+        TRANSFERSCORE_ISA="base",
+    )
+    ended, late, right = found
+    assert ended == "interrupted"
+    assert late <= 1
+    assert right
+
+
+@needs_sigint
+@pytest.mark.parametrize("method", ["coupling", "round"])
+def test_signals_are_heard_all_the_time_while_a_plan_is_made(method):
+    # A handler of a timer that rings every 50 ms: what it does not hear, Ctrl-C does not interrupt.
+    longest = child(
+        f"""
+from dataclasses import replace
+from transferscore.transport._problem import checked
+X = np.random.default_rng(0).standard_normal((8000, 1))
+nothing, heard = np.zeros(len(X)), []
+result = transferscore.sinkhorn(X[:5], X[:5])
+result = replace(result, f=nothing, g=nothing, epsilon=1.0, _problem=checked(X, X))
+signal.signal(signal.SIGALRM, lambda *_: heard.append(time.perf_counter()))
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+heard.append(time.perf_counter())
+plan = result.{method}(memory_budget=10**9)
+heard.append(time.perf_counter())
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(json.dumps(max(np.diff(sorted(heard)))))
+"""
+    )
+    assert longest <= 0.5
 
 
 @needs_sigint
@@ -272,6 +455,39 @@ def test_many_python_threads_get_the_values_of_one():
     assert found == [[value] * 10 for value in expected]
 
 
+def test_other_python_threads_run_on_during_a_transport():
+    # Costs of many features, so that a few iterations take a good part of a second.
+    data = points(task(1500, 800, 600))
+    ticks, over = [], threading.Event()
+
+    def tick() -> None:
+        while not over.wait(0.002):
+            ticks.append(time.perf_counter())
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    begin, end = timed(
+        lambda: transferscore.sinkhorn(**data, tol=1e-7, memory_budget=0, n_threads=1)
+    )
+    over.set()
+    ticker.join()
+    within = [begin, *(at for at in ticks if begin < at < end), end]
+    assert max(np.diff(within)) < (end - begin) / 2
+
+
+def test_many_python_threads_get_the_transports_of_one():
+    # The larger ones are worth several threads each.
+    tasks = [task(400 + 100 * k, 700, seed=k) for k in range(4)]
+    expected = [solved(each, 1) for each in tasks]
+
+    def work(k: int) -> list[list[str]]:
+        return [solved(tasks[k % 4], 1 + (k + i) % 3) for i in range(2)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(work, range(8)))
+    assert found == [[expected[k % 4]] * 2 for k in range(8)]
+
+
 # --- Errors --------------------------------------------------------------------------------------
 
 
@@ -310,6 +526,109 @@ print(json.dumps([right, expected, found]))
     assert right
     assert found[0] is None
     assert set(found) <= {None, expected}
+
+
+FAR = task(600, 600)
+FAR["source_features"][1] = 1e300  # not among the rows from which the scale is taken
+TOO_LARGE = {
+    "sinkhorn": (lambda: transferscore.sinkhorn(**points(FAR)), "source_points"),
+    "sinkhorn, no budget": (
+        lambda: transferscore.sinkhorn(**points(FAR), memory_budget=0),
+        "source_points",
+    ),
+    "sinkhorn, absolute epsilon": (
+        lambda: transferscore.sinkhorn(**points(FAR), epsilon=1e300),
+        "source_points",
+    ),
+    "sinkhorn of costs": (
+        lambda: transferscore.sinkhorn(cost=np.full((30, 20), 1.7e308)),
+        "cost",
+    ),
+    "sinkhorn_many": (
+        lambda: transferscore.sinkhorn_many([points(task(9, 7)), points(FAR)]),
+        "source_points",
+    ),
+    "sinkhorn_divergence": (
+        lambda: transferscore.sinkhorn_divergence(**points(FAR)),
+        "source_points",
+    ),
+    "exact_plan": (lambda: transferscore.exact_plan(**points(FAR)), "source_points"),
+    "otce": (lambda: transferscore.otce(**FAR), "source_features"),
+    "otce, exact": (lambda: transferscore.otce(**FAR, method="exact"), "source_features"),
+    "otce, label cost": (
+        lambda: transferscore.otce(**FAR, label_cost=np.ones((4, 3))),
+        "source_features",
+    ),
+    "otce_many": (lambda: transferscore.otce_many([task(9, 7), FAR]), "source_features"),
+    "label_distances": (lambda: transferscore.label_distances(*FAR.values()), "source_features"),
+}
+
+
+@pytest.mark.parametrize("call", TOO_LARGE)
+def test_an_overflow_in_a_transport_is_an_error_that_names_the_argument(call):
+    wrong, name = TOO_LARGE[call]
+    with pytest.raises(ValueError, match=rf"`[^`]*\b{name}\b[^`]*` must have squares within"):
+        wrong()
+    # What follows is none the worse for it.
+    assert solved(task(60, 50), 3) == solved(task(60, 50), 1)
+
+
+@pytest.mark.parametrize("value", [10**20, 10**400], ids=["10^20", "10^400"])
+@pytest.mark.parametrize(
+    "name", ["epsilon", "relative_epsilon", "tol", "max_iter", "memory_budget", "n_threads"]
+)
+def test_an_integer_beyond_all_ranges_is_taken_or_refused_by_name(name, value):
+    data = points(task(30, 20))
+
+    def error() -> str | None:
+        try:
+            transferscore.sinkhorn(**data, **{name: value})
+        except ValueError as error:
+            return str(error)
+        return None
+
+    text = error()
+    assert text is None or text.startswith(f"`{name}` must be ")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address space is limited there")
+@pytest.mark.parametrize("budget", [None, 2**40, 0])
+def test_lack_of_memory_in_a_transport_is_an_exception_wherever_it_strikes(budget):
+    # As for h_score. Without a budget the limit decides it, and less memory is asked for.
+    right, expected, found = child(
+        f"""
+import resource
+data = task(1200, 1000, 200)
+kinds = [
+    lambda: bits(transferscore.sinkhorn(**points(data), memory_budget={budget}, n_threads=2)),
+    lambda: bits(transferscore.otce(**data, memory_budget={budget}, tol=1e-6, n_threads=2)),
+    lambda: hashlib.sha256(result.coupling(memory_budget=2**40).tobytes()).hexdigest(),
+]
+result = transferscore.sinkhorn(**points(data), memory_budget=0, n_threads=2)
+expected = [call() for call in kinds]
+found = []
+for mebibytes in range(1, 42, 5):
+    for call in kinds:
+        pages = int(open("/proc/self/statm").read().split()[0])
+        room = pages * resource.getpagesize() + (mebibytes << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
+        try:
+            found.append(call())
+        except MemoryError:
+            found.append(None)
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+right = [call() for call in kinds] == expected
+print(json.dumps([right, expected, found]))
+""",
+        setup=TRANSPORT_SETUP,
+    )
+    assert right
+    assert found[0] is None
+    assert found[-1] is not None
+    for k, value in enumerate(expected):
+        # How much may be stored does not change what a solve is, but may change its last bits.
+        if budget is not None or k == 2:
+            assert set(found[k::3]) <= {None, value}
 
 
 # --- The process stays as it was -----------------------------------------------------------------
@@ -479,6 +798,114 @@ def test_results_are_the_callers_own():
     second = transferscore.h_score(X, labels)
     assert not np.shares_memory(first, second)
     assert np.array_equal(second, kept)
+
+
+def as_types(of_task: dict[str, np.ndarray], dtype: str, label_dtype: str) -> dict[str, np.ndarray]:
+    """The same in other types, scaled so that small integers still tell points apart."""
+    return {
+        name: (10 * values).astype(dtype)
+        if name.endswith("features")
+        else values.astype(label_dtype)
+        for name, values in of_task.items()
+    }
+
+
+@pytest.mark.parametrize("budget", [2**30, 0])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "i2"])
+@pytest.mark.parametrize("label_dtype", ["i4", "U3"])
+def test_inputs_of_transports_are_never_written(dtype, label_dtype, budget):
+    data = as_types(task(80, 60), dtype, label_dtype)
+    side = points(data)
+    a, b = np.arange(80.0) % 4, np.linspace(0.5, 1.5, 60) * 2  # some without weight
+    start = (np.zeros(80), np.linspace(-1, 1, 60))
+    C = (data["source_features"][:, :1] - data["target_features"][:, 0].astype("f8")).astype(dtype)
+    rows, mask = np.arange(3, 70), np.arange(60) % 5 > 0
+    given = [*data.values(), a, b, *start, C, rows, mask]
+    for array in given:
+        array.flags.writeable = False
+    before = [array.tobytes() for array in given]
+
+    options = {"relative_epsilon": 0.5, "memory_budget": budget}
+    weights = {"source_weights": a, "target_weights": b}
+    result = transferscore.sinkhorn(**side, **weights, initial=start, **options)
+    of_costs = transferscore.sinkhorn(cost=C, epsilon=50.0, initial=start, memory_budget=budget)
+    some = data | {"source_rows": rows, "target_rows": mask}
+    scores = [
+        transferscore.otce(**data, **options),
+        transferscore.otce(**data, label_cost="gaussian", **options),
+        *transferscore.otce_many([data, some], **options),
+    ]
+    values = [
+        transferscore.joint_label_distribution(
+            result, data["source_labels"], data["target_labels"]
+        ),
+        *(getattr(each, name)() for each in (result, of_costs) for name in ("coupling", "round")),
+        *(getattr(each, name) for each in (result, of_costs) for name in ("f", "g")),
+        *(getattr(each, name) for each in scores for name in ("joint", "source_classes")),
+    ]
+    assert [array.tobytes() for array in given] == before
+    for value in values:
+        assert value.flags.writeable
+        assert not any(np.shares_memory(value, array) for array in given)
+
+
+def test_points_mapped_for_reading_are_transported(tmp_path):
+    # A write into these pages would end the process, hence a process of its own.
+    data = task(900, 700)
+    for name, values in data.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    found = child(
+        f"""
+os.chdir({str(tmp_path)!r})
+names = {list(data)}
+print(json.dumps(solved({{name: np.load(name + ".npy", mmap_mode="r") for name in names}}, 2)))
+""",
+        setup=TRANSPORT_SETUP,
+    )
+    assert found == solved(data)
+
+
+def test_results_of_transports_are_the_callers_own():
+    data = task(80, 60)
+    labels = (data["source_labels"], data["target_labels"])
+
+    def arrays() -> tuple[transferscore.SinkhornResult, list[np.ndarray]]:
+        result = transferscore.sinkhorn(**points(data))
+        score = transferscore.otce(**data)
+        return result, [
+            *(result.f, result.g, result.coupling(), result.round()),
+            transferscore.joint_label_distribution(result, *labels),
+            *(score.joint, score.source_classes, score.target_classes),
+            *(score.solver.f, score.solver.g),
+        ]
+
+    result, first = arrays()
+    kept = [array.copy() for array in first]
+    for array in first[2:]:
+        array[:] = -1
+    _, second = arrays()
+    second += [result.coupling(), result.round()]
+    for new, as_it_was in zip(second, [*kept, *kept[2:4]], strict=True):
+        assert not any(np.shares_memory(new, old) for old in first)
+        np.testing.assert_allclose(new, as_it_was, rtol=REORDERED, atol=0)
+    warm = transferscore.sinkhorn(**points(data), initial=result)
+    assert not np.shares_memory(warm.f, result.f)
+    assert not np.shares_memory(warm.g, result.g)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("method", ["coupling", "round"])
+def test_a_plan_has_the_same_bits_wherever_it_lies(method, dtype):
+    # Rows of 61 values, so that hardly one begins where vectors of the processor do.
+    data = {name: values.astype(dtype) for name, values in points(task(80, 61)).items()}
+    result = transferscore.sinkhorn(**data, relative_epsilon=0.1)
+    sizes = np.random.default_rng(0).integers(1, 3000, size=40)
+    between = []
+    for size in sizes:
+        between += [np.empty(size), getattr(result, method)()]
+    plans = between[1::2]
+    assert len({plan.ctypes.data % 64 for plan in plans}) > 1
+    assert len({plan.tobytes() for plan in plans}) == 1
 
 
 # --- The doctor ----------------------------------------------------------------------------------

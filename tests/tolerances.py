@@ -55,3 +55,6 @@ EPSILON = {"float64": 1e-10, "float32": 1e-5}
 OPTIMAL = 1e-9
 # A linear program by a solver of general ones, whose own tolerances are 1e-7.
 LINEAR_PROGRAM = 1e-6
+# Level against level of the instruction set for transports solved to a marginal error of 1e-10 and
+# 1e-5: iterations that end at different places within it. In units of the mean cost, nats, mass.
+LEVELS_OF_SOLUTIONS = {"float64": 2e-9, "float32": 2e-4}

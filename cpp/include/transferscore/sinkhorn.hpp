@@ -71,7 +71,7 @@ constexpr double single_precision_tol = 1e-5;
 
 /// Below this share of the largest cost an epsilon is lost in the rounding of costs.
 constexpr double least_epsilon = 1e-15;
-constexpr double smallest_epsilon = 1e-300;  // its inverse is finite
+constexpr double smallest_epsilon = 1e-307;  // its inverse is finite
 
 /// Are costs in single precision enough? Where rounding one moves a marginal by far less than the tolerance.
 template <class C>

@@ -121,10 +121,11 @@ def sinkhorn(
 
     Notes
     -----
-    Memory beyond the inputs: n m (s + k) bytes where the budget allows it, with s = 4 or 8 for
-    costs in single or double precision (0 for a given matrix that is read as it is) and k = 4 for
-    the kernel (8 for tol < 1e-5); otherwise (n + m) d s for the points, 64 m k bytes a thread and
-    at most 512 m for sums.
+    Memory beyond the inputs, in bytes: (n + m + 1024) d s for points, with s = 4 or 8 for costs in
+    single or double precision; 512 m + 64 n for sums; where the budget allows it n m s for costs
+    and n m k for the kernel, with k = 4 (8 for tol < 1e-5), otherwise 64 m k a thread. Points that
+    have no weight, or hardly any of the kernel, take 1088 d s more a thread. A given matrix is read
+    as it is, except that float32 is copied where double precision is needed.
 
     Examples
     --------
