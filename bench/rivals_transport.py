@@ -300,8 +300,9 @@ def ott_prepared(p: Domains, tol: float, settings: dict[str, Any], arrays: list[
             f, g = jax.block_until_ready(solve(*arrays))  # noqa: B023
             return scaled(double(f) / p.epsilon, double(g) / p.epsilon, p.epsilon)
 
-        if not p.marginal_error(call()) > tol:
+        if p.marginal_error(call()) <= tol:
             return Prepared(call, n_iter, repr(settings))
+        assert n_iter < MOST, f"OTT does not get there with {settings}"
         n_iter += 1
 
 

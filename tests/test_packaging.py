@@ -24,7 +24,12 @@ from transferscore import _backend, _cpu
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = files("transferscore")
-EXTRAS = {"rich", "torch"}  # what modules may import beyond the dependencies of every installation
+EXTRAS = {
+    "ot",
+    "rich",
+    "scipy",
+    "torch",
+}  # what modules may import beyond the dependencies of every installation
 
 # Wheels are tested without the source tree, checkouts and the sdist with it.
 needs_sources = pytest.mark.skipif(not (ROOT / "cpp").is_dir(), reason="no source tree here")
@@ -160,7 +165,7 @@ def test_exported_names_exist_and_say_what_they_are(name: str) -> None:
 
 def score_functions() -> list[str]:
     """What users call with arrays; files and commands have documents of their own."""
-    public = re.compile(r"transferscore(\.(scores|reference|compat)(\.\w+)?)?:[a-z]\w*")
+    public = re.compile(r"transferscore(\.(scores|transport|reference|compat)(\.\w+)?)?:[a-z]\w*")
     return [name for name in exported() if public.fullmatch(name)]
 
 
@@ -190,6 +195,8 @@ def test_examples_in_docstrings(name: str) -> None:
     report = io.StringIO()
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
         runner.run(test, out=report.write)
+    if missing := re.search(r"^ +ModuleNotFoundError: (this needs \w+)", report.getvalue(), re.M):
+        pytest.skip(missing[1])
     assert runner.failures == 0, report.getvalue()
 
 
@@ -229,8 +236,15 @@ def test_examples_in_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 # One word in every layer
 
 SCORES = sorted(
-    name for name in modules() if re.fullmatch(r"transferscore\.scores\.[a-z]\w*", name)
+    name
+    for name in modules()
+    if re.fullmatch(r"transferscore\.(scores\.[a-z]\w*|transport\.(otce|sinkhorn))", name)
 )
+
+
+def test_scores_are_found() -> None:
+    words = {module.rpartition(".")[2] for module in SCORES}
+    assert words >= {"h_score", "otce", "sinkhorn"}
 
 
 @pytest.mark.parametrize("module", SCORES)
@@ -249,7 +263,7 @@ def test_score_has_its_five_files(module: str) -> None:
     word = module.rpartition(".")[2]
     expected = [
         f"cpp/include/transferscore/{word}.hpp",
-        f"python/transferscore/scores/{word}.py",
+        f"python/{module.replace('.', '/')}.py",
         f"python/transferscore/reference/{word}.py",
         f"tests/test_{word}.py",
         f"bench/test_{word}.py",
@@ -284,6 +298,13 @@ def test_threads_start_in_one_place() -> None:
     )
     users = {name for name, text in sources("cpp") if pattern.search(text)}
     assert users == {"include/transferscore/core/parallel.hpp"}
+
+
+@needs_sources
+def test_pages_are_asked_for_in_one_place() -> None:
+    pattern = re.compile(r"<sys/mman\.h>|\b(mmap|madvise|mlock|VirtualAlloc)\w*\s*\(")
+    users = {name for name, text in sources("cpp") if pattern.search(text)}
+    assert users == {"include/transferscore/core/large_matrix.hpp"}
 
 
 @needs_sources

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +361,59 @@ print(json.dumps({"extra": extra}))
     assert counted == {"extra": [0, 0]}
 
 
+# Work of many tasks each, by what one of them is: a tile of costs, a stripe of rows, a problem.
+TRANSPORTS = {
+    "stored": "sinkhorn(**clouds, n_threads=k)",
+    "anew": "sinkhorn(**clouds, memory_budget=0, n_threads=k)",
+    "many": "otce_many([few] * 200, n_threads=k)",
+    "plan": "result.coupling()",
+}
+CLOUDS = """
+from transferscore import otce_many, sinkhorn
+Y = X[:, :10] + y[:, np.newaxis]
+clouds = dict(source_points=Y[:1500], target_points=Y[1500:], relative_epsilon=0.1)
+few = dict(
+    source_features=Y[:200], source_labels=y[:200], target_features=Y[-150:], target_labels=y[-150:]
+)
+result = sinkhorn(**clouds, n_threads=1)
+"""
+
+
+@counts_os_threads
+@pytest.mark.parametrize("call", TRANSPORTS)
+def test_a_transport_uses_as_many_threads_as_it_is_told_and_not_one_more(call):
+    counted = child(
+        CLOUDS
+        + f"""
+k = 3
+def call():
+    with transferscore.num_threads(k):
+        {TRANSPORTS[call]}
+print(json.dumps({{"extra": extra_threads(call)}}))
+"""
+    )
+    assert uses_threads(counted["extra"], 3), counted
+
+
+@counts_os_threads
+def test_small_transports_and_one_thread_wake_nobody():
+    counted = child(
+        CLOUDS
+        + f"""
+small = {{name: value[:100] for name, value in few.items()}}
+side = dict(source_points=small["source_features"], target_points=small["target_features"])
+k = 8
+few_small = lambda: (sinkhorn(**side, n_threads=k).coupling(), otce_many([small], n_threads=k))
+found = {{"small": extra_threads(few_small)}}
+k = 1
+transferscore.set_num_threads(1)
+found["alone"] = extra_threads(lambda: [{", ".join(TRANSPORTS.values())}])
+print(json.dumps(found))
+"""
+    )
+    assert counted == {"small": [0, 0], "alone": [0, 0]}
+
+
 # --- The same bits -------------------------------------------------------------------------------
 
 # (n, d): several blocks, tiles and waves, and for float32 beyond the 1e9 products from which single
@@ -422,3 +475,58 @@ print(json.dumps({{"extra": extra}}))
 """
     )
     assert uses_threads(counted["extra"], 8), counted
+
+
+@pytest.fixture(scope="module", params=["float64", "float32"])
+def task(request: pytest.FixtureRequest) -> dict[str, np.ndarray]:
+    """An OTCE task, larger than the 2e6 entries from which sweeps of a stored kernel are shared."""
+    X, y = problem(request.param, 1500, 10, None)
+    Z, t = problem(request.param, 1400, 10, None)
+    return {"source_features": X, "source_labels": y, "target_features": Z, "target_labels": t}
+
+
+def solve(task: dict[str, np.ndarray], **options: Any) -> transferscore.SinkhornResult:
+    options = {"relative_epsilon": 0.1, **options}
+    return transferscore.sinkhorn(task["source_features"], task["target_features"], **options)
+
+
+def solution(result: transferscore.SinkhornResult) -> list[np.ndarray]:
+    return [result.f, result.g, np.array([result.transport_cost, result.regularised_cost])]
+
+
+# What test_sinkhorn and test_otce leave to us.
+TRANSPORTS_OF_A_TASK: dict[str, Callable[[dict[str, np.ndarray]], list[np.ndarray]]] = {
+    "in double precision": lambda task: solution(solve(task, tol=1e-8)),
+    "small epsilon": lambda task: solution(solve(task, relative_epsilon=0.002)),
+    "points without weight": lambda task: solution(
+        solve(task, source_weights=np.arange(1500) % 2, target_weights=np.arange(1400) % 28 < 15)
+    ),
+    "plan": lambda task: [solve(task, n_threads=1).coupling()],
+    "plan with exact marginals": lambda task: [solve(task, n_threads=1).round()],
+    "table": lambda task: [
+        transferscore.joint_label_distribution(
+            solve(task, n_threads=1), task["source_labels"], task["target_labels"]
+        )
+    ],
+    "divergence": lambda task: [
+        np.array(
+            transferscore.sinkhorn_divergence(task["source_features"], task["target_features"])
+        )
+    ],
+    "tasks that share points": lambda task: [
+        result.joint
+        for result in transferscore.otce_many(
+            [task, task | {"source_rows": np.arange(500, 1500)}, task]
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS_OF_A_TASK)
+def test_the_same_bits_of_transports_for_any_number_of_threads(task, kind):
+    found = set()
+    for n_threads in (1, 2, 3, 8):
+        with transferscore.num_threads(n_threads):
+            arrays = TRANSPORTS_OF_A_TASK[kind](task)
+        found.add(b"|".join(array.tobytes() for array in arrays))
+    assert len(found) == 1

@@ -9,6 +9,7 @@ from transferscore import _checks
 from transferscore._threads import control_groups
 
 SHARE = 0.25
+UNKNOWN = float(2**33)  # of a machine that does not say: be modest
 
 
 def budget(memory_budget: int | None = None) -> float:
@@ -31,19 +32,20 @@ def _own_limit() -> float:
 
 def _physical() -> float:
     try:
-        return float(os.sysconf("SC_PAGE_SIZE")) * float(os.sysconf("SC_PHYS_PAGES"))
+        page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return _physical_on_windows()
+    return float(page) * float(pages) if page > 0 and pages > 0 else UNKNOWN
 
 
 def _physical_on_windows() -> float:
     if sys.platform != "win32":
-        return float(2**33)  # unknown: be modest
+        return UNKNOWN
     import ctypes
 
     total = ctypes.c_ulonglong()
     if not ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(total)):
-        return float(2**33)
+        return UNKNOWN
     return float(total.value) * 1024
 
 
@@ -52,8 +54,11 @@ def _address_space() -> float:
         import resource
     except ImportError:  # Windows
         return float("inf")
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return float("inf") if limit == resource.RLIM_INFINITY else float(limit)
+    try:
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+    return float(limit) if 0 <= limit != resource.RLIM_INFINITY else float("inf")
 
 
 def cgroup_limit(

@@ -72,6 +72,11 @@ class SinkhornResult:
         Regularisation in units of cost, and as a share of the median cost.
     tol : float
         The tolerance that was asked.
+
+    Notes
+    -----
+    `coupling` and `round` read the points or costs that were passed in, which are kept without a
+    copy: they must not have changed by then.
     """
 
     f: Vector

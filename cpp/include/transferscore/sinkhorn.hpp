@@ -148,6 +148,7 @@ class SinkhornIteration {
         last = infinity;
         continue;
       }
+      if (error > slow * last) mix.relaxation = over_relaxed;
       last = error;
       const Eigen::VectorXd residual = -sweep.sums.array().log();
       if (error < best) {
@@ -183,6 +184,8 @@ class SinkhornIteration {
 
   static constexpr Index window = 8;
   static constexpr double astray = 10;
+  // Where errors fall slowly, residuals are too small a step: the eigenvalues of the iteration lie between 0 and 1.
+  static constexpr double slow = 0.3, over_relaxed = 1.6;
   static constexpr double infinity = std::numeric_limits<double>::infinity();
   const Cost<C>& cost_;
   const Marginals& marginals_;
@@ -330,7 +333,7 @@ void write_coupling(const TransportProblem<T>& problem, const Marginals& margina
             [&](const auto& source, double eps, const auto& row, const auto& column) {
               write_plan<double>(source, eps, marginals, row, column, plan, execution);
             });
-  if (exact_marginals) round_plan(marginals, plan);
+  if (exact_marginals) round_plan(marginals, plan, execution);
 }
 
 template <class T>
@@ -352,12 +355,18 @@ void write_costs(const TransportProblem<T>& problem, double* values /* (n, m) */
   Eigen::Map<RowMatrix<double>> costs(values, problem.n(), problem.m());
   with_team(execution, problem.work(), [&](const Execution& team) {
     problem.template with_costs<double>(team, [&](const auto& source) {
-      parallel_for_pieces(source.n, 256, team, [&](Index first, Index count) {
+      if (!std::isfinite(source.largest)) throw std::overflow_error("costs");
+      constexpr Index most_rows = 256, tile_columns = 1024;
+      parallel_for_pieces(source.n, most_rows, team, [&](Index first, Index count) {
         auto rows = costs.middleRows(first, count);
-        source.write(first, 0, rows);
+        for (Index j = 0; j < source.m; j += tile_columns) {
+          team.check();
+          source.write(first, j, rows.middleCols(j, std::min(tile_columns, source.m - j)));
+        }
         rows.colwise() += source.source_part.segment(first, count);
         rows.rowwise() += source.target_part.transpose();
         rows = source.unit * rows.cwiseMax(problem.has_points() ? 0.0 : -std::numeric_limits<double>::infinity());
+        if (!std::isfinite(rows.maxCoeff())) throw std::overflow_error("costs");
       });
     });
   });

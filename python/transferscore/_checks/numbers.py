@@ -11,13 +11,24 @@ MOST_THREADS = 1024
 Shrinkage = float | Literal["ledoit-wolf"] | None
 
 
+MOST = 2**63 - 1  # what a kernel can count to
+
+
+def as_float(value: Real) -> float:
+    """The number as a float; infinity where it is larger than any."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
+
+
 def positive(value: object, name: str) -> float:
     """A finite number above zero."""
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a number above 0, got {value!r}")
-    number = float(value)
+        raise TypeError(f"`{name}` must be a number above 0, got {value!r:.100}")
+    number = as_float(value)
     if not 0 < number < np.inf:
-        raise ValueError(f"`{name}` must be a finite number above 0, got {value!r}")
+        raise ValueError(f"`{name}` must be a finite number above 0, got {value!r:.100}")
     return number
 
 
@@ -25,9 +36,10 @@ def share(value: object, name: str) -> float:
     """A number in [0, 1]."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number in [0, 1], got {value!r}")
-    if not 0 <= float(value) <= 1:
-        raise ValueError(f"`{name}` must be a number in [0, 1], got {value!r}")
-    return float(value)
+    number = as_float(value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"`{name}` must be a number in [0, 1], got {value!r:.100}")
+    return number
 
 
 def count(value: object, name: str, least: int = 1) -> int:
@@ -40,6 +52,8 @@ def count(value: object, name: str, least: int = 1) -> int:
         raise TypeError(f"`{name}` must be an integer, got {value!r}")
     if number < least:
         raise ValueError(f"`{name}` must be at least {least}, got {number}")
+    if number > MOST:
+        raise ValueError(f"`{name}` must be at most {MOST}, got {number!s:.100}")
     return number
 
 

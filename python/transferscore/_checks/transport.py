@@ -234,11 +234,15 @@ def samples_without_size(name: str) -> TypeError:
     return TypeError(f"`{name}` must be given together with `n_pairs`, the size of a sample")
 
 
-def too_many_bytes(what: str, n: int, m: int, budget: float, cheaper: str) -> MemoryError:
-    """The error where a matrix would not fit."""
+def too_many_bytes(n: int, m: int, needed: int, budget: float) -> MemoryError:
+    """The error where matrices would not fit."""
+    subject = "a matrix" if needed == 8 * n * m else "matrices"
+    verb = "needs" if needed == 8 * n * m else "need"
     return MemoryError(
-        f"{what} of shape ({n}, {m}) needs {8 * n * m / 2**30:.3g} GiB ({8 * n * m} bytes), more "
-        f"than the budget of {budget / 2**30:.3g} GiB; {cheaper}"
+        f"{subject} of shape ({n}, {m}) {verb} {needed / 2**30:.3g} GiB ({needed} bytes), more "
+        f"than the budget of {budget / 2**30:.3g} GiB; scores need no plan, "
+        "joint_label_distribution(result, ...) sums it by class, and a larger memory_budget=... "
+        "allows it"
     )
 
 

@@ -40,8 +40,17 @@ class Problem:
         """(n, m)."""
         return len(self.weights[0]), len(self.weights[1])
 
-    def taken(self) -> list[_checks.Floats]:
-        """The data of this problem alone: points that are taken, or costs."""
+    def taken(
+        self, memory_budget: int | None = None, *, n_matrices: int = 0
+    ) -> list[_checks.Floats]:
+        """The data of this problem alone, where there is room for it and `n_matrices` (n, m).
+
+        Points that are taken, or costs: those with a label cost are made for it.
+        """
+        if self.label_cost is not None:
+            n_matrices += 1
+        if n_matrices:
+            require_room(self.shape, memory_budget, n_matrices)
         if len(self.data) == 1:
             return self.data
         pairs = zip(self.data, self.rows, strict=True)
@@ -52,14 +61,8 @@ class Problem:
         self, result: "SinkhornResult", memory_budget: int | None, *, exact_marginals: bool
     ) -> NDArray[np.float64]:
         """The plan of a result (n, m), as it is or moved to exact marginals."""
-        require_room(
-            self.shape,
-            memory_budget,
-            "scores need no plan: joint_label_distribution(result, ...) sums it by class, and a "
-            "larger memory_budget=... allows it",
-        )
         return backend.coupling(
-            self.taken(),
+            self.taken(memory_budget, n_matrices=1),
             self.weights,
             result.f,
             result.g,
@@ -69,25 +72,33 @@ class Problem:
         )
 
 
-def require_room(shape: tuple[int, int], memory_budget: int | None, cheaper: str) -> None:
-    """MemoryError where a float64 matrix of this shape is beyond the budget."""
+def require_room(shape: tuple[int, int], memory_budget: int | None, n_matrices: int) -> None:
+    """MemoryError where so many float64 matrices of this shape are beyond the budget."""
     budget = _memory.budget(memory_budget)
     n, m = shape
-    if 8 * n * m > budget:
-        raise _checks.too_many_bytes("a matrix", n, m, budget, cheaper)
+    needed = 8 * n * m * n_matrices
+    if needed > budget:
+        raise _checks.too_many_bytes(n, m, needed, budget)
 
 
 def costs_of(
-    points: list[_checks.Floats], label_cost: LabelCost | None = None
+    points: list[_checks.Floats],
+    label_cost: LabelCost | None = None,
+    *,
+    names: str = "source_features or target_features",
+    n_threads: int | None = None,
 ) -> NDArray[np.float64]:
     """The costs between points (n, m)."""
-    return backend.transport_costs(
-        points,
-        [] if label_cost is None else label_cost.ids,
-        NO_DISTANCES if label_cost is None else label_cost.distances,
-        feature_share=1.0 if label_cost is None else label_cost.feature_share,
-        n_threads=_threads.resolve(),
-    )
+    try:
+        return backend.transport_costs(
+            points,
+            [] if label_cost is None else label_cost.ids,
+            NO_DISTANCES if label_cost is None else label_cost.distances,
+            feature_share=1.0 if label_cost is None else label_cost.feature_share,
+            n_threads=_threads.resolve(n_threads),
+        )
+    except OverflowError:
+        raise _checks.too_large(names) from None
 
 
 def checked(

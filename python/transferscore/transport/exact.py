@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks, _memory, _threads
-from transferscore._backend import backend
 from transferscore._results import ConvergenceWarning, ExactResult
-from transferscore.transport._problem import NO_DISTANCES, Problem, checked
+from transferscore.transport._problem import Problem, checked, costs_of
 from transferscore.transport.sinkhorn import Options, solved
 
 Vector = NDArray[np.float64]
@@ -134,11 +133,8 @@ def exact_plan(
     )
     if len(problem.data) == 1:
         return solve_exact(problem.data[0], problem.weights, n_threads)
-    costs = backend.transport_costs(
-        problem.data, [], NO_DISTANCES, feature_share=1.0, n_threads=n_threads
-    )
-    if not np.isfinite(costs.max()):
-        raise _checks.too_large("source_points or target_points")
+    names = "source_points or target_points"
+    costs = costs_of(problem.data, names=names, n_threads=n_threads)
     return solve_exact(costs, problem.weights, n_threads)
 
 

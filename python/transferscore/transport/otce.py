@@ -440,8 +440,8 @@ def _exact(task: Task, memory_budget: int | None, n_threads: int) -> OTCEResult:
         memory_budget,
         "method='sinkhorn' needs no matrix, and n_pairs=... scores samples",
     )
-    (data, weights) = problem.taken(), problem.weights
-    costs = data[0] if len(data) == 1 else costs_of(data)
+    data, weights = problem.taken(memory_budget), problem.weights
+    costs = data[0] if len(data) == 1 else costs_of(data, n_threads=n_threads)
     transport = solve_exact(costs, weights, n_threads)
     joint = table_of_entries(
         transport.source_index, transport.target_index, transport.mass, *task.classes

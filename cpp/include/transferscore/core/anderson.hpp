@@ -19,6 +19,8 @@ class Anderson {
 
   void clear() { steps_.clear(); }
 
+  double relaxation = 1;
+
   /// The next iterate after x (m,) with its residual (m,).
   Eigen::VectorXd next(const Eigen::VectorXd& x, const Eigen::VectorXd& residual) {
     if (static_cast<Index>(steps_.size()) == window_) steps_.pop_front();
@@ -55,8 +57,6 @@ class Anderson {
   }
 
   static constexpr double ridge = 1e-5;
-  // Above one: the eigenvalues of the iteration lie between 0 and 1, so a residual is always too small a step.
-  static constexpr double relaxation = 1.6;
   Index window_;
   double resolution_;
   Eigen::VectorXd metric_;

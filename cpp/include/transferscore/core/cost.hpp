@@ -26,6 +26,7 @@ struct CostSource {
   Index n = 0, m = 0;
   const C* in_memory = nullptr;  // (n, m) where they are there already
   double unit = 1;               // true cost = unit * (cost + source_part + target_part)
+  Index width = 1;               // multiplications that an entry takes
   double largest = 0;            // no cost is larger than this, seen from the centres
   Eigen::VectorXd source_part;   // (n,)
   Eigen::VectorXd target_part;   // (m,)
@@ -94,6 +95,7 @@ class PointCost final : public CostSource<C> {
     z_ = seen_from(target, target_frame, columns, apart, z_norms_, this->target_part, execution);
     this->n = x_.rows();
     this->m = z_.rows();
+    this->width = x_.cols();
 
     const double gamma = labels.feature_share;
     this->unit = 1 / (static_cast<double>(scale) * static_cast<double>(scale));
@@ -237,13 +239,16 @@ class Cost {
   /// From now on tiles are read from memory: n * m * sizeof(C) bytes.
   void store(const Execution& execution) {
     stored_ = LargeMatrix<C>(n(), m());
-    constexpr Index edge = 640;
-    constexpr double multiplications = 8;  // as many values as are multiplied at once, of a modest dimension
+    // Tiles that are multiplied well, but for wide points small enough to be asked in time whether to go on.
+    const double most = 640.0 * 640.0 * 2048.0, wide = static_cast<double>(std::max<Index>(2048, source_.width));
+    const Index edge = std::max<Index>(32, static_cast<Index>(std::sqrt(most / wide)));
     const Index columns = (m() + edge - 1) / edge, rows = (n() + edge - 1) / edge;
-    parallel_for(rows * columns, execution.for_step(entries() * multiplications), [&](Index task) {
-      const Index i = task / columns * edge, j = task % columns * edge;
-      source_.write(i, j, stored_.view().block(i, j, std::min(edge, n() - i), std::min(edge, m() - j)));
-    });
+    parallel_for(rows * columns,
+                 execution.for_step(entries() * static_cast<double>(source_.width) / multiplications_at_once),
+                 [&](Index task) {
+                   const Index i = task / columns * edge, j = task % columns * edge;
+                   source_.write(i, j, stored_.view().block(i, j, std::min(edge, n() - i), std::min(edge, m() - j)));
+                 });
     memory_ = stored_.data();
   }
 
@@ -256,6 +261,7 @@ class Cost {
   }
 
  private:
+  static constexpr double multiplications_at_once = 16;  // in the time of one other operation
   const CostSource<C>& source_;
   LargeMatrix<C> stored_;  // (n, m) or empty
   const C* memory_;

@@ -53,7 +53,6 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
     RowMatrix<C> tile_buffer;
     RowMatrix<S> plan(rows_at_once, width);
     for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_at_once) {
-      execution.check();
       const Index rows = std::min(rows_at_once, stripes.end(stripe) - i);
       Eigen::VectorX<S> u(rows);
       for (Index k = 0; k < rows; ++k) {
@@ -63,6 +62,7 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
                    : S{0};
       }
       for (Index j = 0; j < m; j += width) {
+        execution.check();
         auto p = plan.topLeftCorner(rows, std::min(width, m - j));
         const auto c = cost.tile(i, rows, j, p.cols(), tile_buffer);
         const auto w = weights.segment(j, p.cols());
@@ -102,6 +102,7 @@ void write_plan(const CostSource<C>& source, double epsilon, const Marginals& ma
     RowMatrix<C> buffer;
     Eigen::RowVectorXd masses(std::min(Cost<C>::tile_columns, cost.m()));  // bits don't depend on where the plan lies
     for (Index j = 0; j < cost.m(); j += Cost<C>::tile_columns) {
+      execution.check();
       const auto c = cost.tile(i, rows, j, std::min(Cost<C>::tile_columns, cost.m() - j), buffer);
       for (Index k = 0; k < rows; ++k) {
         const auto exponents = column.segment(j, c.cols()).transpose().array() + row[i + k] -
@@ -115,18 +116,38 @@ void write_plan(const CostSource<C>& source, double epsilon, const Marginals& ma
 }
 
 /// Moves a plan to one with exactly these marginals (Altschuler, Weed, Rigollet, NeurIPS 2017, algorithm 2).
-inline void round_plan(const Marginals& marginals, Eigen::Map<RowMatrix<double>> plan /* (n, m) */) {
-  const auto at_most_one = [](const auto& wanted, const auto& have) {
-    return (have > wanted).select(wanted / have, 1.0).eval();
+inline void round_plan(const Marginals& marginals, Eigen::Map<RowMatrix<double>> plan /* (n, m) */,
+                       const Execution& execution) {
+  const Index n = plan.rows(), m = plan.cols();
+  // In order, one by one: the bits of Eigen's sums depend on where in memory the plan lies.
+  const auto sum_of_row = [&](Index i) {
+    double sum = 0;
+    for (Index j = 0; j < m; ++j) sum += plan(i, j);
+    return sum;
   };
-  const Eigen::ArrayXd rows = at_most_one(marginals.a.array(), plan.rowwise().sum().array().eval());
-  plan.array().colwise() *= rows;
-  const Eigen::ArrayXd columns = at_most_one(marginals.b.array(), plan.colwise().sum().transpose().array().eval());
-  plan.array().rowwise() *= columns.transpose();
-  const Eigen::VectorXd missing_rows = (marginals.a - plan.rowwise().sum()).cwiseMax(0.0);
-  const Eigen::RowVectorXd missing_columns = (marginals.b.transpose() - plan.colwise().sum()).cwiseMax(0.0);
+  const auto for_each_row = [&](const auto& body) {
+    parallel_for_pieces(n, 64, execution, [&](Index first, Index count) {
+      for (Index i = first; i < first + count; ++i) body(i);
+    });
+  };
+  for_each_row([&](Index i) {
+    const double sum = sum_of_row(i);
+    if (sum > marginals.a[i]) plan.row(i) *= marginals.a[i] / sum;
+  });
+  Eigen::RowVectorXd column_sums = Eigen::RowVectorXd::Zero(m);
+  parallel_for_pieces(m, 256, execution, [&](Index first, Index count) {
+    for (Index i = 0; i < n; ++i) column_sums.segment(first, count) += plan.row(i).segment(first, count);
+  });
+  const Eigen::RowVectorXd b = marginals.b.transpose();
+  const Eigen::RowVectorXd factors = (column_sums.array() > b.array()).select(b.array() / column_sums.array(), 1.0);
+  Eigen::VectorXd missing_rows(n);
+  for_each_row([&](Index i) {
+    plan.row(i).array() *= factors.array();
+    missing_rows[i] = std::max(0.0, marginals.a[i] - sum_of_row(i));
+  });
+  const Eigen::RowVectorXd missing_columns = (b - column_sums.cwiseProduct(factors)).cwiseMax(0.0);
   const double missing = missing_columns.sum();
-  if (missing > 0) plan += missing_rows * (missing_columns / missing);
+  if (missing > 0) for_each_row([&](Index i) { plan.row(i) += missing_rows[i] / missing * missing_columns; });
 }
 
 }  // namespace transferscore

@@ -168,11 +168,13 @@ class LogDomainSweep {
       typename ColumnSums<S>::OfStripe stripe_sums(sums, stripe);
       Block block(rows_at_once, m, keep == nullptr);
       for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_at_once) {
-        execution.check();
         block.first_row = i;
         block.rows = std::min(rows_at_once, stripes.end(stripe) - i);
         if (keep != nullptr) block.values = keep->row(i);
-        for (Index t = 0; t < block.n_tiles; ++t) exponentiate(block, t);
+        for (Index t = 0; t < block.n_tiles; ++t) {
+          execution.check();
+          exponentiate(block, t);
+        }
         settle_rows(block, result.row, coefficients, keep);
         for (Index t = 0; t < block.n_tiles; ++t) add_to_columns(block, t, coefficients, keep != nullptr, stripe_sums);
         stripe_sums.added(block.rows);
