@@ -175,15 +175,16 @@ def test_iteration_read(timed: Timed, size: tuple[int, int]) -> None:
 @pytest.mark.filterwarnings("ignore::transferscore.ConvergenceWarning")
 @problems(*ITERATING, suffix=", one iteration")
 def test_iteration_transferscore(timed: Timed, size: tuple[int, int]) -> None:
-    """A hundredth of what 120 iterations take longer than 20. The costs are given.
+    """A twentieth of what 23 iterations take longer than 3. The costs are given.
 
-    Epsilon is so small that 120 are not enough, for the smallest `tol` with a kernel in float32.
+    23 are not enough for the smallest `tol` with a kernel in float32. What a call takes once, above
+    all new memory, varies by many iterations at 20,000: there medians of a few rounds are noise.
     """
     p = domains(*size)
-    few, many, rounds = 20, 120, 5
+    few, many, rounds = 3, 23, 9
 
     def solve(max_iter: int) -> Any:
-        return sinkhorn(cost=p.cost, relative_epsilon=0.002, tol=1e-5, max_iter=max_iter)
+        return sinkhorn(cost=p.cost, tol=1e-5, max_iter=max_iter)
 
     def error(result: Any) -> float:
         assert result.n_iter == many
