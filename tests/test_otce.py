@@ -706,3 +706,14 @@ def test_source_and_target_cannot_be_swapped_unnoticed():
 def test_wrong_tables_are_named(call, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         call()
+
+
+@pytest.mark.parametrize(
+    "option", [{"n_repeats": 2}, {"sampling": "stratified"}, {"random_state": 0}, {"sampling": "x"}]
+)
+def test_options_of_samples_need_a_size(option):
+    x = np.arange(12.0).reshape(6, 2)
+    y = [0, 1, 0, 1, 0, 1]
+    sides = {"source_features": x, "source_labels": y, "target_features": x, "target_labels": y}
+    with pytest.raises(TypeError, match=f"`{next(iter(option))}`.*`n_pairs`"):
+        otce(**sides, **option)

@@ -406,7 +406,8 @@ def test_equals_pot(case, relative_epsilon):
 
 @cache
 def large(dtype):
-    return tuple(points.astype(dtype) for points in clouds(900, 1100, d=40, seed=6))
+    """So large that every step is shared between threads, those that only read a kernel too."""
+    return tuple(points.astype(dtype) for points in clouds(1500, 1600, d=40, seed=6))
 
 
 @pytest.mark.parametrize("memory_budget", [None, 1000])

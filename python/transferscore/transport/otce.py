@@ -195,8 +195,7 @@ def otce(
     whole = _task(domains, (source_labels, target_labels), (None, None), ignore_index)
     whole = _with_label_cost(whole, label_cost, gamma)
     if n_pairs is None:
-        if n_repeats != 1:
-            raise _checks.samples_without_size("n_repeats")
+        _refuse_options_of_samples(n_repeats, sampling, random_state)
         (result,) = _solved([whole], how, is_exact, memory_budget)
         return result
     samples = _samples(
@@ -359,6 +358,18 @@ def _with_label_cost(task: Task, label_cost: str | ArrayLike | None, gamma: floa
     else:
         distances = _checks.distances_between_classes(label_cost, (source.count, target.count))
     return replace(task, label_cost=LabelCost(distances, feature_share, [source.ids, target.ids]))
+
+
+def _refuse_options_of_samples(n_repeats: object, sampling: object, random_state: object) -> None:
+    """Nothing is sampled unless a size is given, and no option is passed over in silence."""
+    asked = {
+        "n_repeats": n_repeats != 1,
+        "sampling": sampling != _sampling.UNIFORM,
+        "random_state": random_state is not None,
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise _checks.samples_without_size(name)
 
 
 def _samples(
