@@ -22,11 +22,11 @@ import pytest
 
 import transferscore
 from tolerances import REORDERED
-from transferscore import cli, scores
+from transferscore import _scores, cli
+from transferscore._scores import Score
 from transferscore.cli._demo import spearman
 from transferscore.cli._formats import number
 from transferscore.cli._parser import default_order
-from transferscore.scores import Score
 
 try:
     import pty
@@ -83,7 +83,7 @@ def threads_score(features: np.ndarray, labels: np.ndarray, n_threads: int | Non
 
 def use(monkeypatch: pytest.MonkeyPatch, *registered: Score) -> None:
     registry = {score.name: score for score in registered}
-    monkeypatch.setattr("transferscore.scores.REGISTRY", registry)
+    monkeypatch.setattr("transferscore._scores.REGISTRY", registry)
     monkeypatch.setattr("transferscore.cli._rank.REGISTRY", registry)
     monkeypatch.setattr("transferscore.cli._demo.REGISTRY", registry)
 
@@ -677,7 +677,7 @@ def test_the_bundled_zoo(run: Callable[..., Run]) -> None:
     for task in tasks:
         accuracies = [model["accuracy"] for model in task["models"]]
         assert accuracies == sorted(accuracies, reverse=True)
-        assert set(task["spearman"]) == set(scores.REGISTRY)
+        assert set(task["spearman"]) == set(_scores.REGISTRY)
 
 
 # ------------------------------------------------------------------------- the real program
@@ -704,7 +704,7 @@ def test_real_scores_through_a_pipe(real_files: Path) -> None:
     for model in json.loads(out)["models"]:
         features = np.load(real_files / model["path"])
         for name, value in model["scores"].items():
-            assert value == scores.REGISTRY[name].compute(features, labels)
+            assert value == _scores.REGISTRY[name].compute(features, labels)
 
 
 @needs_posix

@@ -429,8 +429,8 @@ def test_full_output():
 
 
 def test_names_in_every_layer():
-    assert h_score is transferscore.scores.h_score
-    assert transferscore.scores.REGISTRY["h_score"].compute is h_score
+    assert h_score is transferscore._scores.h_score
+    assert transferscore._scores.REGISTRY["h_score"].compute is h_score
 
 
 # ------------------------------------------------------------------------ golden values

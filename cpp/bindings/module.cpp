@@ -1,7 +1,7 @@
 // Table of contents of the extension.
 #include <string>
 
-#include "register.hpp"
+#include "registration.hpp"
 
 namespace py = pybind11;
 
@@ -22,7 +22,5 @@ PYBIND11_MODULE(TRANSFERSCORE_MODULE, module, py::mod_gil_not_used()) {
 #else
   module.attr("__openmp__") = 0;
 #endif
-  transferscore::register_checks(module);
-  transferscore::register_features(module);
-  transferscore::register_transport(module);
+  transferscore::Registration::run(module);
 }

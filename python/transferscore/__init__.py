@@ -12,8 +12,8 @@ from transferscore._results import (
     OTCESpread,
     SinkhornResult,
 )
+from transferscore._scores import h_score
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
-from transferscore.scores import h_score
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,

@@ -7,6 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Features = NDArray[np.float32] | NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+# n, unit, mean (d,), scatter (d, d), counts (K,), offsets (K, d), radial_third (d,), radial_fourth
+Statistics = tuple[int, float, Matrix, Matrix, Matrix, Matrix, Matrix, float]
 
 class Extension(Protocol):
     __version__: str
@@ -29,6 +33,10 @@ class Extension(Protocol):
         adjust_for_chance: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
+    def feature_statistics(
+        self, features: Features, ids: NDArray[np.int32], n_classes: list[int], *, n_threads: int
+    ) -> Statistics: ...
+    def merged_statistics(self, a: Statistics, b: Statistics) -> Statistics: ...
     # A problem is [source (n, d), target (m, d)] or [costs (n, m)]; weights are [a (n,), b (m,)].
     # Solutions: f, g, transport cost, dual value, marginal error, iterations (0: epsilon lost in
     # rounding), epsilon, cost scale, label table.

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from transferscore._scores import REGISTRY, Score
 from transferscore.cli import _formats
 from transferscore.cli._output import CommandError, Exit, Outcome, Talk
 from transferscore.cli._report import DemoModel, DemoReport, DemoTask
 from transferscore.cli._scoring import compute
 from transferscore.datasets import ZooTask, load_zoo
-from transferscore.scores import REGISTRY, Score
 
 
 def run(args: argparse.Namespace) -> Outcome:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import transferscore
+from transferscore._scores import Score
 from transferscore.cli._output import CommandError
 from transferscore.cli._report import DemoReport, RankReport
 from transferscore.io import printable
-from transferscore.scores import Score
 
 SCHEMA_VERSION = 1
 

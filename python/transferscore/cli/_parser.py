@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 import transferscore
-from transferscore import scores
+from transferscore import _scores
 
 _EXIT_CODES = """\
 exit codes:
@@ -35,7 +35,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def default_order(asked: Sequence[str]) -> str:
     """Return the score that ranks where the user names none."""
-    return scores.RANKS_BY_DEFAULT if scores.RANKS_BY_DEFAULT in asked else asked[0]
+    return _scores.RANKS_BY_DEFAULT if _scores.RANKS_BY_DEFAULT in asked else asked[0]
 
 
 def _build() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
@@ -76,15 +76,15 @@ def _add_rank(
     )
     rank.add_argument(
         "--scores",
-        type=_scores,
-        default=list(scores.REGISTRY),
+        type=_score_names,
+        default=list(_scores.REGISTRY),
         metavar="NAME,NAME",
-        help=f"scores to compute (default: {','.join(scores.REGISTRY)})",
+        help=f"scores to compute (default: {','.join(_scores.REGISTRY)})",
     )
     rank.add_argument(
         "--sort-by",
         metavar="NAME",
-        help=f"score to rank by (default: {scores.RANKS_BY_DEFAULT}, or the first of --scores)",
+        help=f"score to rank by (default: {_scores.RANKS_BY_DEFAULT}, or the first of --scores)",
     )
     form = rank.add_mutually_exclusive_group()
     for name, text in (("json", "JSON"), ("csv", "CSV"), ("markdown", "a Markdown table")):
@@ -114,11 +114,11 @@ def _add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _scores(text: str) -> list[str]:
+def _score_names(text: str) -> list[str]:
     names = list(dict.fromkeys(text.split(",")))
     for name in names:
-        if name not in scores.REGISTRY:
-            known = ", ".join(scores.REGISTRY)
+        if name not in _scores.REGISTRY:
+            known = ", ".join(_scores.REGISTRY)
             raise argparse.ArgumentTypeError(f"must be among {known}, got '{name}'")
     return names
 

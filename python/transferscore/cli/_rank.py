@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from transferscore._scores import REGISTRY, Score
 from transferscore.cli import _formats
 from transferscore.cli._output import CommandError, Exit, Outcome, Talk
 from transferscore.cli._report import FailedModel, RankReport, ScoredModel
@@ -22,7 +23,6 @@ from transferscore.io import (
     load_labels,
     printable,
 )
-from transferscore.scores import REGISTRY, Score
 
 
 def run(args: argparse.Namespace) -> Outcome:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from transferscore._scores import Score
 from transferscore.io import FeatureFile
-from transferscore.scores import Score
 
 
 @dataclass(frozen=True)

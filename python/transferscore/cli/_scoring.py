@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from transferscore._scores import Score
 from transferscore.io import printable
-from transferscore.scores import Score
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from transferscore._scores import Score
 from transferscore.cli._formats import number
 from transferscore.cli._output import is_terminal, wants_colour
 from transferscore.cli._report import DemoReport, DemoTask, RankReport
 from transferscore.io import printable
-from transferscore.scores import Score
 
 # A pipe has no width: nothing there is wrapped or cut.
 _PIPE_WIDTH = 100_000

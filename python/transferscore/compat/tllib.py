@@ -8,7 +8,7 @@ differ, and why.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from transferscore.scores import h_score as _h_score
+from transferscore._scores import h_score as _h_score
 
 __all__ = ["h_score", "regularized_h_score"]
 

@@ -2,15 +2,18 @@
 
 from functools import partial
 
-from transferscore.scores._registry import Score
-from transferscore.scores.h_score import h_score
+from transferscore._scores._registry import Score
+from transferscore._scores.h_score import h_score
 
 REGISTRY: dict[str, Score] = {
     score.name: score
     for score in (
-        Score("h_score", "H-score", h_score),
+        Score("h_score", "H-score", h_score, bounds="0 to classes - 1"),
         Score(
-            "h_score_shrinkage", "H-score (shrinkage)", partial(h_score, shrinkage="ledoit-wolf")
+            "h_score_shrinkage",
+            "H-score (shrinkage)",
+            partial(h_score, shrinkage="ledoit-wolf"),
+            bounds="0 to classes - 1",
         ),
     )
 }

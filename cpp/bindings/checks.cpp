@@ -3,7 +3,7 @@
 
 #include "arrays.hpp"
 #include "call.hpp"
-#include "register.hpp"
+#include "registration.hpp"
 #include "transferscore/core/class_ids.hpp"
 #include "transferscore/core/finite.hpp"
 
@@ -37,11 +37,12 @@ void register_class_ids_of(py::module_& module) {
       py::arg("labels").noconvert(), py::arg("n_threads"));
 }
 
-void register_checks(py::module_& module) {
+}  // namespace transferscore
+
+TRANSFERSCORE_BINDINGS(checks) {
+  using namespace transferscore;
   register_checks_of<float>(module);
   register_checks_of<double>(module);
   register_class_ids_of<std::int32_t>(module);
   register_class_ids_of<std::int64_t>(module);
 }
-
-}  // namespace transferscore

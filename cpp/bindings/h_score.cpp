@@ -1,15 +1,15 @@
-// Scores of features and labels.
+// The H-score.
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
 #include "call.hpp"
-#include "register.hpp"
+#include "registration.hpp"
 #include "transferscore/h_score.hpp"
 
 namespace transferscore {
 
 template <class T>
-void register_features_of(py::module_& module) {
+void register_h_score_of(py::module_& module) {
   module.def(
       "h_score",
       [](const Array<T>& features, const Array<std::int32_t>& ids, const std::vector<Index>& n_classes,
@@ -26,9 +26,10 @@ void register_features_of(py::module_& module) {
       py::arg("ledoit_wolf"), py::arg("intensity"), py::arg("adjust_for_chance"), py::arg("n_threads"));
 }
 
-void register_features(py::module_& module) {
-  register_features_of<float>(module);
-  register_features_of<double>(module);
-}
-
 }  // namespace transferscore
+
+TRANSFERSCORE_BINDINGS(h_score) {
+  using namespace transferscore;
+  register_h_score_of<float>(module);
+  register_h_score_of<double>(module);
+}

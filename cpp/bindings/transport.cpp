@@ -3,7 +3,7 @@
 
 #include "arrays.hpp"
 #include "call.hpp"
-#include "register.hpp"
+#include "registration.hpp"
 #include "transferscore/otce.hpp"
 
 namespace transferscore {
@@ -132,12 +132,13 @@ void register_transport_of(py::module_& module) {
       py::arg("feature_share"), py::arg("n_threads"));
 }
 
-void register_transport(py::module_& module) {
+}  // namespace transferscore
+
+TRANSFERSCORE_BINDINGS(transport) {
+  using namespace transferscore;
   register_transport_of<float>(module);
   register_transport_of<double>(module);
   module.def(
       "conditional_entropy", [](const Array<double>& joint) { return conditional_entropy(matrix_view(joint)); },
       py::arg("joint").noconvert());
 }
-
-}  // namespace transferscore

@@ -1,0 +1,49 @@
+// Feature statistics as a tuple of numbers and arrays, the form in which Python keeps them.
+#pragma once
+
+#include "arrays.hpp"
+#include "transferscore/core/statistics.hpp"
+
+namespace transferscore {
+
+/// (n, unit, mean (d,), scatter (d, d), counts (K,), offsets (K, d), radial_third (d,), radial_fourth)
+using StatisticsTuple =
+    std::tuple<Index, double, Array<double>, Array<double>, Array<double>, Array<double>, Array<double>, double>;
+
+/// (size, size) of which the lower triangle counts; the upper one repeats it.
+inline py::array_t<double> symmetric_array(const Eigen::MatrixXd& lower) {
+  Array<double> array({lower.rows(), lower.cols()});
+  Eigen::Map<Eigen::MatrixXd>(array.mutable_data(), lower.rows(), lower.cols()) = lower.selfadjointView<Eigen::Lower>();
+  return array;
+}
+
+inline StatisticsTuple to_tuple(const FeatureStatistics& s) {
+  const RowMatrix<double> offsets = s.offsets.transpose();
+  return {s.n,
+          s.unit,
+          to_array(s.mean),
+          symmetric_array(s.scatter),
+          to_array(s.counts),
+          to_array(offsets),
+          to_array(s.radial_third),
+          s.radial_fourth};
+}
+
+inline FeatureStatistics from_tuple(const StatisticsTuple& tuple) {
+  FeatureStatistics s;
+  s.n = std::get<0>(tuple);
+  s.unit = std::get<1>(tuple);
+  s.mean = to_vector(std::get<2>(tuple));
+  s.scatter = matrix_view(std::get<3>(tuple));
+  s.counts = to_vector(std::get<4>(tuple));
+  s.offsets = matrix_view(std::get<5>(tuple)).transpose();
+  s.radial_third = to_vector(std::get<6>(tuple));
+  s.radial_fourth = std::get<7>(tuple);
+  const Index d = s.d();
+  if (s.scatter.rows() != d || s.scatter.cols() != d || s.offsets.rows() != d || s.radial_third.size() != d ||
+      s.offsets.cols() != s.n_classes())
+    throw std::invalid_argument("expected statistics of one number of features and classes");
+  return s;
+}
+
+}  // namespace transferscore
