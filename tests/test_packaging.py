@@ -238,7 +238,7 @@ def test_examples_in_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 SCORES = sorted(
     name
     for name in modules()
-    if re.fullmatch(r"transferscore\.(scores\.[a-z]\w*|transport\.(otce|sinkhorn))", name)
+    if re.fullmatch(r"transferscore\.(_scores\.[a-z]\w*|transport\.(otce|sinkhorn))", name)
 )
 
 

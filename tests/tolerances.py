@@ -13,6 +13,8 @@ REARRANGED = 1e-9
 MAPPED = 1e-7
 # Of an inequality, absolute: merged classes score no more than apart.
 MERGED = 1e-8
+# Statistics of parts merged, against those of all samples at once.
+MERGED_STATISTICS = 1e-10
 # Level against level of the instruction set.
 LEVELS = {"float64": 1e-10, "float32": 1e-6}
 # Single-precision products after a correction of at most 1e-3: the square of that.

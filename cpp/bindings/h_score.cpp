@@ -4,9 +4,14 @@
 #include "arrays.hpp"
 #include "call.hpp"
 #include "registration.hpp"
+#include "statistics.hpp"
 #include "transferscore/h_score.hpp"
 
 namespace transferscore {
+
+inline py::tuple to_tuple(const HScore& score) {
+  return py::make_tuple(to_array(score.values), score.intensity, score.rank, score.chance);
+}
 
 template <class T>
 void register_h_score_of(py::module_& module) {
@@ -20,7 +25,7 @@ void register_h_score_of(py::module_& module) {
         const HScoreOptions options{ledoit_wolf, intensity, adjust_for_chance};
         const HScore score =
             run(n_threads, [&](const Execution& execution) { return h_score<T>(view, labels, options, execution); });
-        return py::make_tuple(to_array(score.values), score.intensity, score.rank, score.chance);
+        return to_tuple(score);
       },
       py::arg("features").noconvert(), py::arg("ids").noconvert(), py::arg("n_classes"), py::kw_only(),
       py::arg("ledoit_wolf"), py::arg("intensity"), py::arg("adjust_for_chance"), py::arg("n_threads"));
@@ -32,4 +37,14 @@ TRANSFERSCORE_BINDINGS(h_score) {
   using namespace transferscore;
   register_h_score_of<float>(module);
   register_h_score_of<double>(module);
+  module.def(
+      "h_score_of_statistics",
+      [](const StatisticsTuple& tuple, bool ledoit_wolf, double intensity, bool adjust_for_chance, int n_threads) {
+        const FeatureStatistics statistics = from_tuple(tuple);
+        const HScoreOptions options{ledoit_wolf, intensity, adjust_for_chance};
+        return to_tuple(
+            run(n_threads, [&](const Execution& execution) { return h_score(statistics, options, execution); }));
+      },
+      py::arg("statistics"), py::kw_only(), py::arg("ledoit_wolf"), py::arg("intensity"), py::arg("adjust_for_chance"),
+      py::arg("n_threads"));
 }

@@ -35,7 +35,8 @@ TRANSFERSCORE_BINDINGS(statistics) {
   using namespace transferscore;
   register_statistics_of<float>(module);
   register_statistics_of<double>(module);
-  module.def("merged_statistics", [](const StatisticsTuple& a, const StatisticsTuple& b) {
-    return to_tuple(merged(from_tuple(a), from_tuple(b)));
-  });
+  module.def(
+      "merged_statistics",
+      [](const StatisticsTuple& a, const StatisticsTuple& b) { return to_tuple(merged(from_tuple(a), from_tuple(b))); },
+      py::arg("a"), py::arg("b"));
 }

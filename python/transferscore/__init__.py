@@ -13,6 +13,7 @@ from transferscore._results import (
     SinkhornResult,
 )
 from transferscore._scores import h_score
+from transferscore._statistics import FeatureStatistics
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.transport import (
     OTCECalibration,
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ConvergenceWarning",
     "ExactResult",
+    "FeatureStatistics",
     "HScoreResult",
     "OTCECalibration",
     "OTCEResult",

@@ -37,6 +37,15 @@ class Extension(Protocol):
         self, features: Features, ids: NDArray[np.int32], n_classes: list[int], *, n_threads: int
     ) -> Statistics: ...
     def merged_statistics(self, a: Statistics, b: Statistics) -> Statistics: ...
+    def h_score_of_statistics(
+        self,
+        statistics: Statistics,
+        *,
+        ledoit_wolf: bool,
+        intensity: float,
+        adjust_for_chance: bool,
+        n_threads: int,
+    ) -> tuple[NDArray[np.float64], float, int, float]: ...
     # A problem is [source (n, d), target (m, d)] or [costs (n, m)]; weights are [a (n,), b (m,)].
     # Solutions: f, g, transport cost, dual value, marginal error, iterations (0: epsilon lost in
     # rounding), epsilon, cost scale, label table.

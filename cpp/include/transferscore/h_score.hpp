@@ -19,6 +19,7 @@
 #include "core/moments.hpp"
 #include "core/quadratic_form.hpp"
 #include "core/row_gram.hpp"
+#include "core/statistics.hpp"
 
 namespace transferscore {
 
@@ -245,16 +246,15 @@ inline bool single_precision_pays(const LabelSets& labels, Index n, Index d, con
          2 * n_classes <= smaller && !needs_trace_of_inverse && !has_singular_gram;
 }
 
-/// 0 for chance and still K - 1 for perfect separation: (H - (K - 1) q) / (1 - q).
-inline void adjust(HScore& score, const LabelSets& labels) {
-  const double q = score.chance;
-  score.values = (score.values - q * most(labels)) / (1 - q);
-}
-
-/// Rounding may pass 0 <= H <= min(K - 1, rank) by a last digit; the score does not.
-inline void clamp(HScore& score, const LabelSets& labels) {
+/// Within 0 <= H <= min(K - 1, rank), which rounding may pass by a last digit. Adjusted, 0 for chance and still
+/// K - 1 for perfect separation: (H - (K - 1) q) / (1 - q).
+inline HScore finished(HScore score, const Eigen::VectorXd& most /* (L,) K - 1 */, bool adjust_for_chance) {
   const double rank = score.rank < 0 ? std::numeric_limits<double>::infinity() : static_cast<double>(score.rank);
-  score.values = score.values.cwiseMax(0).cwiseMin(most(labels).cwiseMin(rank));
+  if (score.intensity == 1) score.values.setZero();  // nothing of the features is left
+  score.values = score.values.cwiseMax(0).cwiseMin(most.cwiseMin(rank));
+  const double q = score.chance;
+  if (adjust_for_chance && q < 1) score.values = (score.values - q * most) / (1 - q);
+  return score;
 }
 
 }  // namespace detail
@@ -279,10 +279,32 @@ HScore h_score(MatrixView<T> features /* (n, d) */, const LabelSets& labels /* (
                            : h_score_of_samples<double>(features, labels, options, team);
   });
   if (!score) throw std::overflow_error("products of features overflow");
-  if (score->intensity == 1) score->values.setZero();  // nothing of the features is left
-  clamp(*score, labels);
-  if (options.adjust_for_chance && score->chance < 1) adjust(*score, labels);
-  return *score;
+  return finished(*score, most(labels), options.adjust_for_chance);
+}
+
+/// (1) from statistics that were summed before, whatever the number of samples; one label set.
+inline HScore h_score(const FeatureStatistics& s, const HScoreOptions& options, const Execution& execution) {
+  using namespace detail;
+  const double trace = s.scatter.diagonal().sum();
+  if (!std::isfinite(trace)) throw std::overflow_error("products of features overflow");
+  HScore score{Eigen::VectorXd(1), options.intensity};
+  if (options.ledoit_wolf) score.intensity = ledoit_wolf(s.n, s.d(), trace, squared_norm(s.scatter), s.radial_fourth);
+  const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(s.d());
+  const double most = static_cast<double>(s.n_classes() - 1);
+  with_team(execution, std::pow(static_cast<double>(s.d()), 3) / 3, [&](const Execution& team) {
+    Eigen::MatrixXd a = s.scatter;
+    regularise(a, weight, ridge, team);
+    const Factor factor = factorise(a, least_pivot<double>, team);
+    if (ridge == 0) score.rank = std::min(factor.rank(), s.n - 1);
+    if (options.adjust_for_chance) score.chance = chance_level(factor, s.d(), s.n, ridge, team);
+    const RightHandSides means{{s.n_classes()}, [&](Index, Index first, Index count) -> Eigen::MatrixXd {
+                                 return s.offsets.middleCols(first, count) *
+                                        s.counts.segment(first, count).cwiseSqrt().asDiagonal();
+                               }};
+    score.values = weight * quadratic_forms(factor, means, team);
+  });
+  if (score.rank == s.n - 1) score.values.setConstant(most);
+  return finished(score, Eigen::VectorXd::Constant(1, most), options.adjust_for_chance);
 }
 
 }  // namespace transferscore

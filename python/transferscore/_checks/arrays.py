@@ -88,14 +88,17 @@ def kernel_ready(X: NDArray[Any]) -> Floats:
         return np.require(X, np.float32 if single else np.float64, ["C", "A"])
 
 
-def refuse_nonfinite(X: Floats, name: str, keep: NDArray[np.bool_] | None, n_threads: int) -> None:
+def refuse_nonfinite(
+    X: Floats, name: str, keep: NDArray[np.bool_] | None, n_threads: int, first_row: int = 0
+) -> None:
+    """Raise where a value is NaN or infinite, with its row as the user counts."""
     where = backend.first_nonfinite(X, n_threads)
     if where >= 0:
         row, column = divmod(where, X.shape[1])
         value = X[row, column]
         if keep is not None:
-            row = int(np.flatnonzero(keep)[row])  # as the user counts
-        raise not_finite(name, value, row, column)
+            row = int(np.flatnonzero(keep)[row])
+        raise not_finite(name, value, first_row + row, column)
 
 
 def vector(value: ArrayLike | None, name: str) -> NDArray[np.float64]:

@@ -102,7 +102,9 @@ def _from_floats(y: NDArray[Any], name: str) -> NDArray[np.int64]:
     return y.astype(np.int64)
 
 
-def kept_mask(y: NDArray[Any], ignore_index: Any, name: str = "labels") -> NDArray[np.bool_]:
+def kept_mask(
+    y: NDArray[Any], ignore_index: Any, name: str = "labels", *, may_be_empty: bool = False
+) -> NDArray[np.bool_]:
     """Which samples stay: (n,)."""
     ignored = np.atleast_1d(np.asarray(ignore_index))
     if ignored.dtype.kind not in ("iub" if y.dtype.kind in "iu" else "USTO") or ignored.ndim != 1:
@@ -117,7 +119,7 @@ def kept_mask(y: NDArray[Any], ignore_index: Any, name: str = "labels") -> NDArr
             "`ignore_index` must mark a row of `labels` in all columns or in none, because all "
             f"label sets share one covariance; got some columns of row {int(np.argmax(mixed))}"
         )
-    if dropped.all():
+    if dropped.all() and not may_be_empty:
         raise ValueError(
             f"`ignore_index` must leave some samples, got {ignore_index!r}, which is every label"
         )

@@ -48,11 +48,22 @@ inline void change_unit(FeatureStatistics& s, double unit) {
   const double factor = s.unit / unit;
   s.unit = unit;
   if (factor == 1) return;
+  // One factor after the other: zero stays zero where a power of the factor would be infinite.
   s.mean *= factor;
   s.offsets *= factor;
-  s.scatter *= factor * factor;
-  s.radial_third *= factor * factor * factor;
-  s.radial_fourth *= factor * factor * factor * factor;
+  for (int power = 0; power < 2; ++power) s.scatter *= factor;
+  for (int power = 0; power < 3; ++power) s.radial_third *= factor;
+  for (int power = 0; power < 4; ++power) s.radial_fourth *= factor;
+}
+
+/// The unit in which the samples of both are about one: of parts that do not vary, the distance decides.
+inline double common_unit(const FeatureStatistics& a, const FeatureStatistics& b) {
+  const auto spread = [](const FeatureStatistics& s) {
+    return s.unit * std::sqrt(s.scatter.diagonal().maxCoeff() / static_cast<double>(s.n));
+  };
+  const double apart = (b.unit * b.mean - a.unit * a.mean).lpNorm<Eigen::Infinity>();
+  const double size = std::max({spread(a), spread(b), apart});
+  return size > 0 ? 1 / inverse_power_of_two(size) : std::max(a.unit, b.unit);
 }
 
 /// Adds the radial moments of s, taken about `centre` instead of its own mean.
@@ -70,7 +81,7 @@ inline void add_radial_moments(const FeatureStatistics& s, const Eigen::VectorXd
 
 /// The statistics of the samples of both, which know the same K classes, some perhaps without samples.
 inline FeatureStatistics merged(FeatureStatistics a, FeatureStatistics b) {
-  const double unit = std::max(a.unit, b.unit);
+  const double unit = detail::common_unit(a, b);
   detail::change_unit(a, unit);
   detail::change_unit(b, unit);
   const double n_a = static_cast<double>(a.n), n_b = static_cast<double>(b.n), n = n_a + n_b;
