@@ -5,8 +5,8 @@ import pytest
 
 import transferscore
 from conftest import network_features
-from tolerances import FLOAT64
-from transferscore.compat import tllib
+from tolerances import FLOAT64, GOLDEN
+from transferscore.compat import logme, tllib
 
 
 def tllib_h_score(features, labels):
@@ -33,4 +33,24 @@ def test_tllib_regularised_mixes_n_and_n_minus_1(n, d):
 
 
 def test_tllib_names():
-    assert tllib.__all__ == ["h_score", "regularized_h_score"]
+    assert tllib.__all__ == [
+        "h_score",
+        "log_expected_empirical_prediction",
+        "negative_conditional_entropy",
+        "regularized_h_score",
+    ]
+
+
+def test_leep_and_nce_have_the_published_values():
+    i, k = np.arange(30)[:, None], np.arange(4)[None]
+    theta = np.exp(np.cos((i + 1) * (k + 1)))
+    theta /= theta.sum(axis=1, keepdims=True)
+    y, z = np.arange(30) % 3, theta.argmax(axis=1)
+    for leep in (tllib.log_expected_empirical_prediction, logme.LEEP):
+        value = leep(theta, y)
+        assert isinstance(value, np.float64)
+        assert value == pytest.approx(-1.0624070355663435, rel=GOLDEN)
+    for nce in (tllib.negative_conditional_entropy, logme.NCE):
+        value = nce(z, y)
+        assert isinstance(value, np.float64)
+        assert value == pytest.approx(-0.8504600594475578, rel=GOLDEN)

@@ -12,7 +12,7 @@ from transferscore._results import (
     OTCESpread,
     SinkhornResult,
 )
-from transferscore._scores import h_score
+from transferscore._scores import Score, h_score, leep, nce, scores
 from transferscore._statistics import FeatureStatistics
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.transport import (
@@ -38,6 +38,7 @@ __all__ = [
     "OTCECalibration",
     "OTCEResult",
     "OTCESpread",
+    "Score",
     "SinkhornResult",
     "__version__",
     "conditional_entropy",
@@ -47,9 +48,12 @@ __all__ = [
     "isa",
     "joint_label_distribution",
     "label_distances",
+    "leep",
+    "nce",
     "num_threads",
     "otce",
     "otce_many",
+    "scores",
     "set_num_threads",
     "sinkhorn",
     "sinkhorn_divergence",

@@ -46,6 +46,28 @@ class Extension(Protocol):
         adjust_for_chance: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
+    def nce(
+        self,
+        source_ids: NDArray[np.int32],
+        n_source_classes: int,
+        target_ids: NDArray[np.int32],
+        n_target_classes: int,
+        *,
+        n_threads: int,
+    ) -> float: ...
+    def leep(
+        self,
+        outputs: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        *,
+        normalise: bool,
+        softmax: bool,
+        n_threads: int,
+    ) -> float: ...
+    def first_bad_row(
+        self, outputs: Features, tolerance: float, n_threads: int
+    ) -> tuple[int, float, float]: ...
     # A problem is [source (n, d), target (m, d)] or [costs (n, m)]; weights are [a (n,), b (m,)].
     # Solutions: f, g, transport cost, dual value, marginal error, iterations (0: epsilon lost in
     # rounding), epsilon, cost scale, label table.

@@ -33,6 +33,7 @@ from transferscore._checks.numbers import (
     share,
     shrinkage,
 )
+from transferscore._checks.probabilities import label_pairs, outputs_and_labels
 from transferscore._checks.statistics import (
     batch,
     classes_together,
@@ -91,6 +92,7 @@ __all__ = [
     "initial",
     "is_finite",
     "kept",
+    "label_pairs",
     "labels_of_side",
     "n_threads",
     "no_chance_level",
@@ -101,6 +103,7 @@ __all__ = [
     "of_problem",
     "one_class",
     "other_width",
+    "outputs_and_labels",
     "plan",
     "points",
     "points_or_cost",

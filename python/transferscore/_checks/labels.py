@@ -128,7 +128,7 @@ def kept_mask(
 
 def encoded(y: NDArray[Any], n_threads: int) -> Labels:
     """Class ids 0 .. K-1 in the order of the labels."""
-    Y = _integer_columns(y[:, np.newaxis] if y.ndim == 1 else y)
+    Y = integer_columns(y[:, np.newaxis] if y.ndim == 1 else y)
     ids, n_classes = backend.class_ids(Y, n_threads)
     alone = next((column for column, k in enumerate(n_classes) if k < 2), None)
     if alone is not None:
@@ -137,7 +137,7 @@ def encoded(y: NDArray[Any], n_threads: int) -> Labels:
     return Labels(ids, n_classes, is_one_set=y.ndim == 1)
 
 
-def _integer_columns(Y: NDArray[Any]) -> NDArray[np.int32] | NDArray[np.int64]:
+def integer_columns(Y: NDArray[Any]) -> NDArray[np.int32] | NDArray[np.int64]:
     """Labels (n, L) as the kernel reads them; strings and uint64 become ranks."""
     if Y.dtype.kind not in "iu" or Y.dtype == np.uint64:
         columns = [np.unique(column, return_inverse=True)[1] for column in Y.T]

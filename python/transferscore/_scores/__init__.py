@@ -4,7 +4,10 @@ from functools import partial
 
 from transferscore._scores._registry import Score
 from transferscore._scores.h_score import h_score
+from transferscore._scores.leep import leep
+from transferscore._scores.nce import nce
 
+# What rankings and commands can compute from the features of a model and the labels of a task.
 REGISTRY: dict[str, Score] = {
     score.name: score
     for score in (
@@ -18,8 +21,49 @@ REGISTRY: dict[str, Score] = {
     )
 }
 
+# Scores of other things than features.
+OTHERS: dict[str, Score] = {
+    score.name: score
+    for score in (
+        Score(
+            "leep",
+            "LEEP",
+            leep,
+            bounds="at most 0",
+            needs=("source_probabilities", "labels"),
+        ),
+        Score(
+            "nce",
+            "NCE",
+            nce,
+            bounds="-log(target classes) to 0",
+            needs=("source_labels", "target_labels"),
+        ),
+    )
+}
+
 # What ranks where nothing else is asked for: unlike the plain H-score it compares features of
 # different width, and says something where there are few samples.
 RANKS_BY_DEFAULT = "h_score_shrinkage"
 
-__all__ = ["RANKS_BY_DEFAULT", "REGISTRY", "Score", "h_score"]
+
+def scores() -> dict[str, Score]:
+    """Return every score by name: its function, orientation, bounds and what it needs.
+
+    Returns
+    -------
+    dict of str to Score
+        A new dictionary.
+
+    Examples
+    --------
+    >>> import transferscore
+    >>> transferscore.scores()["leep"].needs
+    ('source_probabilities', 'labels')
+    >>> all(score.higher_is_better for score in transferscore.scores().values())
+    True
+    """
+    return {**REGISTRY, **OTHERS}
+
+
+__all__ = ["OTHERS", "RANKS_BY_DEFAULT", "REGISTRY", "Score", "h_score", "leep", "nce", "scores"]

@@ -4,6 +4,8 @@ Nothing here imports the rest of the package, and nothing in the package calls i
 """
 
 from transferscore.reference.h_score import h_score
+from transferscore.reference.leep import leep
+from transferscore.reference.nce import nce
 from transferscore.reference.otce import (
     conditional_entropy,
     gaussian_distance,
@@ -29,6 +31,8 @@ __all__ = [
     "joint_cost",
     "joint_label_distribution",
     "label_distances",
+    "leep",
+    "nce",
     "otce",
     "sinkhorn",
     "sinkhorn_divergence",
