@@ -8,11 +8,21 @@ from transferscore._results import (
     ConvergenceWarning,
     ExactResult,
     HScoreResult,
+    MaximalHScoreResult,
     OTCEResult,
     OTCESpread,
     SinkhornResult,
 )
-from transferscore._scores import Score, h_score, leep, nce, scores
+from transferscore._scores import (
+    Score,
+    h_score,
+    hgr_correlation,
+    leep,
+    maximal_h_score,
+    nce,
+    scores,
+    task_transferability,
+)
 from transferscore._statistics import FeatureStatistics
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.transport import (
@@ -35,6 +45,7 @@ __all__ = [
     "ExactResult",
     "FeatureStatistics",
     "HScoreResult",
+    "MaximalHScoreResult",
     "OTCECalibration",
     "OTCEResult",
     "OTCESpread",
@@ -45,10 +56,12 @@ __all__ = [
     "exact_plan",
     "get_num_threads",
     "h_score",
+    "hgr_correlation",
     "isa",
     "joint_label_distribution",
     "label_distances",
     "leep",
+    "maximal_h_score",
     "nce",
     "num_threads",
     "otce",
@@ -58,4 +71,5 @@ __all__ = [
     "sinkhorn",
     "sinkhorn_divergence",
     "sinkhorn_many",
+    "task_transferability",
 ]

@@ -33,6 +33,22 @@ class Extension(Protocol):
         adjust_for_chance: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
+    # value, singular values (k,), f (n_values, k), g (n_classes, k), passes, converged, error
+    def maximal_h_score(
+        self,
+        x: NDArray[np.int32],
+        n_values: int,
+        y: NDArray[np.int32],
+        n_classes: int,
+        *,
+        n_features: int,
+        block: int,
+        svd: bool,
+        tol: float,
+        max_iter: int,
+        functions: bool,
+        n_threads: int,
+    ) -> tuple[float, Matrix, Matrix, Matrix, int, bool, float]: ...
     def feature_statistics(
         self, features: Features, ids: NDArray[np.int32], n_classes: list[int], *, n_threads: int
     ) -> Statistics: ...

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from transferscore import _checks
 
 if TYPE_CHECKING:
     from transferscore.transport._problem import Problem
@@ -187,3 +189,49 @@ class OTCEResult:
     def score(self) -> float:
         """-W_T, the score without auxiliary tasks (F-OTCE); higher is better."""
         return -self.task_difference
+
+
+@dataclass(frozen=True)
+class MaximalHScoreResult:
+    """Maximal H-score, with the features that reach it.
+
+    Attributes
+    ----------
+    value : float
+        The score; higher means more dependence.
+    singular_values : ndarray of shape (k,)
+        sigma, descending. Their squares add up to `value` (to `tol`, where it was iterated).
+    feature_functions : ndarray of shape (|X|, k)
+        f, a row for each value of x: zero mean and unit covariance over the samples.
+    label_functions : ndarray of shape (|Y|, k)
+        g, a row for each label, likewise; E[f_i(x) g_j(y)] is sigma_i for i = j, else 0.
+    x_values, label_values : ndarray of shape (|X|,) and (|Y|,)
+        To what the rows belong, sorted.
+    n_iter : int
+        Passes over the cells; 0 for method "svd", and where there is nothing to iterate.
+    converged : bool
+        Whether the iteration ended because the error was at most `tol`.
+
+    Notes
+    -----
+    Only min(|X|, |Y|) - 1 features add to the score. Where more were asked, the others are zero,
+    and so are their singular values.
+    """
+
+    value: float
+    singular_values: Vector
+    feature_functions: Vector
+    label_functions: Vector
+    x_values: NDArray[Any]
+    label_values: NDArray[Any]
+    n_iter: int
+    converged: bool
+
+    @property
+    def hgr(self) -> float:
+        """The largest singular value: the maximal correlation of x and labels."""
+        return float(self.singular_values[0]) if len(self.singular_values) else 0.0
+
+    def features(self, x: ArrayLike) -> Vector:
+        """The optimal features (n, k) of values (n,), each of which must have been scored."""
+        return self.feature_functions[_checks.positions(self.x_values, x)]

@@ -19,6 +19,12 @@ from transferscore._checks.calibration import (
     terms_twice,
     too_few_tasks,
 )
+from transferscore._checks.discrete import (
+    discrete_and_labels,
+    positions,
+    too_many_bytes_of_functions,
+    too_many_bytes_of_table,
+)
 from transferscore._checks.features import features_and_labels, no_chance_level
 from transferscore._checks.labels import Classes, IgnoreIndex, Labels, classes, kept, labels_of_side
 from transferscore._checks.numbers import (
@@ -41,6 +47,13 @@ from transferscore._checks.statistics import (
     one_class,
     other_width,
     statistics_file,
+)
+from transferscore._checks.transferability import (
+    above_the_bound,
+    candidates,
+    nothing_reached,
+    one_label_set,
+    source_counts_classes,
 )
 from transferscore._checks.transport import (
     cost_matrix,
@@ -73,8 +86,10 @@ __all__ = [
     "IgnoreIndex",
     "Labels",
     "Shrinkage",
+    "above_the_bound",
     "batch",
     "calibration_file",
+    "candidates",
     "choice",
     "classes",
     "classes_together",
@@ -82,6 +97,7 @@ __all__ = [
     "constant_term",
     "cost_matrix",
     "count",
+    "discrete_and_labels",
     "distances_between_classes",
     "epsilon_too_small",
     "epsilons",
@@ -99,20 +115,24 @@ __all__ = [
     "no_plan",
     "no_samples",
     "not_fitted",
+    "nothing_reached",
     "number",
     "of_problem",
     "one_class",
+    "one_label_set",
     "other_width",
     "outputs_and_labels",
     "plan",
     "points",
     "points_or_cost",
+    "positions",
     "positive",
     "rows",
     "same_length",
     "samples_without_size",
     "share",
     "shrinkage",
+    "source_counts_classes",
     "statistics_file",
     "table",
     "task",
@@ -120,6 +140,8 @@ __all__ = [
     "too_few_tasks",
     "too_large",
     "too_many_bytes",
+    "too_many_bytes_of_functions",
+    "too_many_bytes_of_table",
     "too_many_bytes_to_solve",
     "under_names",
     "unexpected_keyword",

@@ -4,8 +4,11 @@ from functools import partial
 
 from transferscore._scores._registry import Score
 from transferscore._scores.h_score import h_score
+from transferscore._scores.hgr_correlation import hgr_correlation
 from transferscore._scores.leep import leep
+from transferscore._scores.maximal_h_score import maximal_h_score
 from transferscore._scores.nce import nce
+from transferscore._scores.task_transferability import task_transferability
 
 # What rankings and commands can compute from the features of a model and the labels of a task.
 REGISTRY: dict[str, Score] = {
@@ -39,6 +42,27 @@ OTHERS: dict[str, Score] = {
             bounds="-log(target classes) to 0",
             needs=("source_labels", "target_labels"),
         ),
+        Score(
+            "maximal_h_score",
+            "Maximal H-score",
+            maximal_h_score,
+            bounds="0 to classes - 1",
+            needs=("x", "labels"),
+        ),
+        Score(
+            "hgr_correlation",
+            "HGR maximal correlation",
+            hgr_correlation,
+            bounds="0 to 1",
+            needs=("x", "labels"),
+        ),
+        Score(
+            "task_transferability",
+            "Task transferability",
+            task_transferability,
+            bounds="0 to 1",
+            needs=("source_features", "labels", "optimal"),
+        ),
     )
 }
 
@@ -66,4 +90,16 @@ def scores() -> dict[str, Score]:
     return {**REGISTRY, **OTHERS}
 
 
-__all__ = ["OTHERS", "RANKS_BY_DEFAULT", "REGISTRY", "Score", "h_score", "leep", "nce", "scores"]
+__all__ = [
+    "OTHERS",
+    "RANKS_BY_DEFAULT",
+    "REGISTRY",
+    "Score",
+    "h_score",
+    "hgr_correlation",
+    "leep",
+    "maximal_h_score",
+    "nce",
+    "scores",
+    "task_transferability",
+]

@@ -4,7 +4,9 @@ Nothing here imports the rest of the package, and nothing in the package calls i
 """
 
 from transferscore.reference.h_score import h_score
+from transferscore.reference.hgr_correlation import hgr_correlation
 from transferscore.reference.leep import leep
+from transferscore.reference.maximal_h_score import dependence_matrix, maximal_h_score
 from transferscore.reference.nce import nce
 from transferscore.reference.otce import (
     conditional_entropy,
@@ -21,20 +23,25 @@ from transferscore.reference.sinkhorn import (
     sinkhorn_divergence,
     squared_distances,
 )
+from transferscore.reference.task_transferability import task_transferability
 
 __all__ = [
     "absolute_epsilon",
     "conditional_entropy",
+    "dependence_matrix",
     "from_potentials",
     "gaussian_distance",
     "h_score",
+    "hgr_correlation",
     "joint_cost",
     "joint_label_distribution",
     "label_distances",
     "leep",
+    "maximal_h_score",
     "nce",
     "otce",
     "sinkhorn",
     "sinkhorn_divergence",
     "squared_distances",
+    "task_transferability",
 ]
