@@ -85,7 +85,7 @@ def task_transferability(
     >>> trained = np.eye(3)[labels] + 0.3 * rng.normal(size=(500, 3))
     >>> source = trained + rng.normal(size=(500, 3))
     >>> round(task_transferability(source, labels, optimal=trained), 3)
-    0.228
+    0.284
     """
     n_threads = _threads.resolve(n_threads)
     _checks.one_label_set(labels)

@@ -38,8 +38,10 @@ def dependence_matrix(x: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    x, labels : array-like of shape (n,)
-        Discrete values and class labels.
+    x : array-like of shape (n,)
+        Discrete values.
+    labels : array-like of shape (n,)
+        Class labels.
 
     Returns
     -------
