@@ -243,10 +243,18 @@ struct Table {
     transpose = transposed(m);
   }
 
-  /// B^T B G for G orthogonal to sqrt(P_y): g(y) = E[E[g(y)|x]|y].
+  /// B^T B G for G orthogonal to sqrt(P_y): g(y) = E[E[g(y)|x]|y]. A few columns at a time, because |X| may be large.
   RowMatrix<double> round_trip(const RowMatrix<double>& g /* (|Y|, b) */, const Execution& execution) const {
-    execution.check();
-    return product(transpose, product(m, g, execution), execution);
+    constexpr Index piece = 32;
+    RowMatrix<double> images(g.rows(), g.cols());
+    for (Index first = 0; first < g.cols(); first += piece) {
+      const Index count = std::min(piece, g.cols() - first);
+      execution.check();
+      images.middleCols(first, count) =
+          product(transpose, product(m, g.middleCols(first, count), execution), execution);
+    }
+    images -= root_y * (root_y.transpose() * images).eval();  // what rounding has put there
+    return images;
   }
 };
 
@@ -265,12 +273,9 @@ inline Eigen::MatrixXd starting_vectors(Index rows, Index columns) {
 struct Ritz {
   RowMatrix<double> vectors, images;
   Eigen::VectorXd values;
-  bool spans_range;
 
   Ritz(const Eigen::MatrixXd& basis, const Table& table, const Execution& execution)
-      : vectors(basis),
-        images(table.round_trip(vectors, execution)),
-        spans_range(basis.cols() >= std::min(table.root_x.size(), table.root_y.size()) - 1) {
+      : vectors(basis), images(table.round_trip(vectors, execution)) {
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(vectors.transpose() * images);
     const Eigen::MatrixXd rotation = solver.eigenvectors().rowwise().reverse();
     values = solver.eigenvalues().reverse().cwiseMax(0);
@@ -278,15 +283,11 @@ struct Ritz {
     images = images * rotation;
   }
 
-  /// The largest value that is not wanted, as far as the block knows. A block of as many vectors as there can be values
-  /// above 0 spans the range, and what it does not know is 0.
-  double unwanted() const { return spans_range ? 0 : values[values.size() - 1]; }
-
   /// Of the sum of the k largest values. A residual bounds the error of its value; its square over
   /// the distance to what is not wanted does, too, and is smaller in the end.
   double error(Index k) const {
     const Eigen::VectorXd residuals = (images - vectors * values.asDiagonal()).leftCols(k).colwise().norm();
-    const double gap = values[k - 1] - unwanted();
+    const double gap = values[k - 1] - values[values.size() - 1];
     double sum = 0;
     for (const double r : residuals) sum += r < gap ? r * r / gap : r;
     return sum;
@@ -299,7 +300,7 @@ inline RowMatrix<double> filtered(const Ritz& ritz, Index k, const Table& table,
                                   const Execution& execution) {
   constexpr double most_growth = 1e6, most_degree = 24;
   // Values that are wanted must lie beyond theta. Where they do not, as among equal ones, the power method is left.
-  const double theta = ritz.unwanted() < 0.999 * ritz.values[k - 1] ? ritz.unwanted() : 0;
+  const double last = ritz.values[ritz.values.size() - 1], theta = last < 0.999 * ritz.values[k - 1] ? last : 0;
   const double largest = ritz.values[0], centre = theta / 2;
   const double growth = std::acosh(std::max(largest / centre - 1, 1.0));  // infinite where theta is 0
   const double degree = std::min(std::log(2 * most_growth) / growth, most_degree);
@@ -334,32 +335,35 @@ inline void set_functions(MaximalHScore& score, const Eigen::VectorXd& root_x, c
   settle_signs(score);
 }
 
-/// From k or more orthonormal vectors near the leading ones: F orthonormal, then B^T F = G sigma V^T by a small SVD.
+/// From the k leading vectors: F orthonormal, then B^T F = G sigma V^T by a small SVD.
 inline void finish(MaximalHScore& score, const Table& table, const Ritz& ritz, Index k, const Execution& execution) {
-  const Eigen::MatrixXd f = orthonormal_beside(table.root_x, product(table.m, ritz.vectors, execution));
+  const Eigen::MatrixXd f = orthonormal_beside(table.root_x, product(table.m, ritz.vectors.leftCols(k), execution));
   const Svd svd(product(table.transpose, f, execution), table.root_y, execution.alone());
-  score.singular_values = svd.sigma.head(k);
-  set_functions(score, table.root_x, table.root_y, f * svd.v.leftCols(k), svd.u.leftCols(k));
+  score.singular_values = svd.sigma;
+  set_functions(score, table.root_x, table.root_y, f * svd.v, svd.u);
 }
 
 /// (1) by block iteration.
 inline void solve_by_ace(MaximalHScore& score, const Table& table, const MaximalHScoreOptions& options,
                          const Execution& execution) {
-  const Index k = options.n_features;
-  constexpr double rounding = std::numeric_limits<double>::epsilon() * std::numeric_limits<double>::epsilon();
+  constexpr double rounding = 64 * std::numeric_limits<double>::epsilon();
+  const Index k = options.n_features, most = std::min(table.root_x.size(), table.root_y.size()) - 1;
   Eigen::MatrixXd g = orthonormal_beside(table.root_y, starting_vectors(table.root_y.size(), options.block));
   for (score.n_iter = 1;; ++score.n_iter) {
     const Ritz ritz(g, table, execution);
     score.singular_values = ritz.values.head(k).cwiseSqrt();
     score.value = ritz.values.head(k).sum();
-    const double error = ritz.error(k);
-    score.converged = error <= options.tol * score.value + rounding * static_cast<double>(k);
+    const double error = ritz.error(k), least = rounding * (std::sqrt(score.value) + rounding);
+    score.converged = error <= options.tol * score.value + static_cast<double>(k) * least;
     score.error = score.value > 0 ? error / score.value : 0;
     if (score.converged || score.n_iter >= options.max_iter) {
       if (options.functions) finish(score, table, ritz, k, execution);
       return;
     }
-    g = orthonormal_beside(table.root_y, filtered(ritz, k, table, options.max_iter - 1, score.n_iter, execution));
+    // Beside as many vectors as B has singular values only 0 is left, and one pass is rid of that.
+    g = orthonormal_beside(table.root_y, options.block == most
+                                             ? ritz.images
+                                             : filtered(ritz, k, table, options.max_iter - 1, score.n_iter, execution));
   }
 }
 

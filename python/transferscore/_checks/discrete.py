@@ -17,7 +17,7 @@ from transferscore._checks.labels import (
 def discrete_and_labels(
     x: ArrayLike, labels: ArrayLike, *, ignore_index: IgnoreIndex = None, n_threads: int = 1
 ) -> tuple[Classes, Classes]:
-    """Values and labels (n,) as ids in order, without the ignored samples; one class may do."""
+    """Values and labels (n,) as ids in their order, without the ignored samples."""
     array = as_array(x, "x")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"`x` must have shape (n,) with n > 0, got {array.shape}")

@@ -23,15 +23,15 @@ def hgr_correlation(
     r"""Hirschfeld-Gebelein-Renyi maximal correlation of a discrete x and labels.
 
     Hirschfeld 1935, Gebelein 1941, Renyi, "On measures of dependence", 1959. It is the square root
-    of `maximal_h_score` with one feature, Bao et al., ICIP 2019.
+    of `maximal_h_score` with one feature, Bao et al., ICIP 2019, and comes from its kernel.
 
     .. math::
 
         \rho = \max_{f, g} \operatorname{corr}\bigl(f(x), g(y)\bigr) = \sigma_1(B), \quad
         B_{xy} = \frac{P_{xy} - P_x P_y}{\sqrt{P_x P_y}}
 
-    Higher means more dependence. 0 <= rho <= 1: 0 for independent x and labels, 1 where a set of
-    values and a set of labels always come together.
+    Higher means more dependence. 0 <= rho <= 1: 0 for independent x and labels, 1 where some values
+    and some labels come with each other alone.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def hgr_correlation(
     >>> round(hgr_correlation([0, 0, 1, 1, 2, 2], ["a", "b", "b", "b", "a", "b"]), 3)
     0.5
     """
-    solution = read(
+    problem = read(
         x,
         labels,
         method=method,
@@ -87,7 +87,8 @@ def hgr_correlation(
         max_iter=max_iter,
         ignore_index=ignore_index,
         n_threads=n_threads,
-    ).solve(1, functions=False)
+    )
+    solution = problem.solve(1, functions=False)
     if not solution.converged:
         warnings.warn(solution.not_converged(), ConvergenceWarning, stacklevel=2)
     return math.sqrt(solution.value)

@@ -13,6 +13,7 @@ from transferscore._checks import IgnoreIndex
 from transferscore._results import ConvergenceWarning, MaximalHScoreResult
 
 Method = Literal["ace", "svd"]
+ALL_AT_ONCE = 256
 
 
 @overload
@@ -105,8 +106,8 @@ def maximal_h_score(
         Where an argument is not as described. The text names the argument, what it must be and what
         it was.
     MemoryError
-        Where the table of "svd", or the functions of `full_output`, would take more than a quarter
-        of the memory that this process may use.
+        Where the table of "svd", or the features, would take more than a quarter of the memory that
+        this process may use.
 
     Warns
     -----
@@ -118,10 +119,13 @@ def maximal_h_score(
     The score is that of the samples. Where many values of x occur once, each of them knows its
     label, and the score is near the number of classes - 1 whatever x means.
 
-    Memory beyond the inputs, in bytes, at most: 80 n for ids and cells (n the samples), and with b
-    = min(number of values - 1, number of classes - 1, max(32, n_features + 16)) 8 b times (number
-    of values + 6 number of classes), with `full_output` four times the values. "svd": 40 times
-    number of values times number of classes. A score of all features needs the first term alone.
+    Memory beyond the inputs, in bytes, at most: 80 n for ids and cells of n samples; unless all
+    features are asked for without `full_output`, 256 n_x + 48 b n_y, with `full_output` and k > 5
+    48 k n_x + 48 b n_y; and 80 n_x n_y in place of these for "svd". n_x and n_y are the numbers of
+    values and of classes, m the smaller one less 1, and b is m up to 256, else the smaller of m and
+    max(32, k + 16).
+
+    With hundreds of classes and many features that are about equally good, "ace" converges slowly.
 
     Examples
     --------
@@ -207,7 +211,8 @@ class Problem:
     def solve(self, n_features: int | None, *, functions: bool) -> Solution:
         """Call the kernel, where the memory is there for it."""
         k = self.most if n_features is None else min(n_features, self.most)
-        block = min(self.most, max(32, k + 16))  # a few more than wanted: they speed convergence
+        # All where they are few: one pass is then enough. Else some more than wanted, for speed.
+        block = self.most if self.most <= ALL_AT_ONCE else min(self.most, max(32, k + 16))
         self._refuse_too_large(k, block, functions)
         return Solution(
             *backend.maximal_h_score(
@@ -229,11 +234,12 @@ class Problem:
         n_values, n_classes = self.x.count, self.y.count
         budget = _memory.budget()
         if self.svd:
-            needed = 40.0 * n_values * n_classes
+            needed = 80.0 * n_values * n_classes
             if needed > budget:
                 raise _checks.too_many_bytes_of_table(n_values, n_classes, needed, budget)
         elif functions or k < self.most:
-            needed = 8.0 * block * ((4 if functions else 1) * n_values + 6 * n_classes)
+            of_values = max(min(block, 32), 6 * k if functions else 0)
+            needed = 8.0 * (of_values * n_values + 6 * block * n_classes)
             if needed > budget:
                 raise _checks.too_many_bytes_of_functions(k, needed, budget)
 

@@ -31,8 +31,8 @@ def task_transferability(
 
         T(S, T) = \frac{H_T(f_S)}{H_T(f_{T_{\text{opt}}})}
 
-    Higher is better. 0 <= T <= 1, where the optimal features are no worse than those of the
-    source; then target tasks can be compared with each other, which plain H-scores can't.
+    Higher is better. 0 <= T <= 1, where the optimal features are no worse than those of the source.
+    Target tasks can then be compared with each other, which plain H-scores can't.
 
     Parameters
     ----------
@@ -93,9 +93,7 @@ def task_transferability(
     def scored(features: Any, name: str) -> HScoreResult:
         # What the H-score warns of is said here with the name of the argument.
         with _checks.under_names({"features": name}), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "the H-score of .* whatever the features", UserWarning
-            )
+            warnings.filterwarnings("ignore", "the H-score of .* whatever the", UserWarning)
             return h_score(
                 features,
                 labels,
@@ -125,7 +123,8 @@ def task_transferability(
     if best_counts:
         warnings.warn(_too_low(best_name, source.n), UserWarning, stacklevel=2)
     if ratio > 1 + ROUNDING:
-        warnings.warn(_not_optimal(best_name, float(source.value), best), UserWarning, stacklevel=2)
+        text = _not_optimal(best_name, float(source.value), best)
+        warnings.warn(text, UserWarning, stacklevel=2)
     return ratio
 
 
