@@ -18,6 +18,7 @@
 
 #include "core/moments.hpp"
 #include "core/quadratic_form.hpp"
+#include "core/regularise.hpp"
 #include "core/row_gram.hpp"
 #include "core/statistics.hpp"
 
@@ -62,19 +63,6 @@ inline double squared_norm(const Eigen::MatrixXd& lower /* (size, size), lower t
   double sum = lower.diagonal().squaredNorm();
   for (Index j = 0; j < lower.cols(); ++j) sum += 2 * lower.col(j).tail(lower.rows() - j - 1).squaredNorm();
   return sum;
-}
-
-/// A <- weight A + ridge I.
-inline void regularise(Eigen::MatrixXd& lower /* (size, size), lower triangle */, double weight, double ridge,
-                       const Execution& execution) {
-  if (ridge == 0 && weight == 1) return;
-  const Index size = lower.rows();
-  parallel_for_pieces(size, 64, execution, [&](Index first, Index count) {
-    for (Index j = first; j < first + count; ++j) {
-      lower.col(j).tail(size - j) *= weight;
-      lower(j, j) += ridge;
-    }
-  });
 }
 
 /// R (d, count): sqrt(n_c) (mean_c - mean) for the classes from `first` on.
