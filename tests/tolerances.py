@@ -60,3 +60,9 @@ LINEAR_PROGRAM = 1e-6
 # Level against level of the instruction set for transports solved to a marginal error of 1e-10 and
 # 1e-5: iterations that end at different places within it. In units of the mean cost, nats, mass.
 LEVELS_OF_SOLUTIONS = {"float64": 2e-9, "float32": 2e-4}
+# Evidence of targets that the features fit exactly, which rounding ends: a share of n log(1 / eps).
+EXACT_FIT = 2e-2
+# Gram matrices that are not centred, features offset by 1e4: 1e8 of the 1e16 of float64 are gone.
+UNCENTRED = 1e-5
+# PARC against public code, which ranks the rounding errors of equal label distances.
+PUBLIC_PARC = 0.012

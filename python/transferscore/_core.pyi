@@ -149,3 +149,111 @@ class Extension(Protocol):
         n_threads: int,
     ) -> NDArray[np.float64]: ...
     def conditional_entropy(self, joint: NDArray[np.float64]) -> float: ...
+    # Targets are class ids (n,) or values (n, C), the other is empty. A fixed point is max_iter,
+    # tol, epsilon, epsilon_in_evidence, carried, all_terms, alpha, beta. Results: evidences, alpha,
+    # beta, gamma (C,), iterations, weights (C, d).
+    def logme(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        values: Matrix,
+        *,
+        fixed_point: tuple[Any, ...] | None,
+        weights: bool,
+        n_threads: int,
+    ) -> tuple[Matrix, Matrix, Matrix, Matrix, list[int], Matrix]: ...
+    def logme_of_statistics(
+        self,
+        statistics: Statistics,
+        *,
+        fixed_point: tuple[Any, ...] | None,
+        weights: bool,
+        n_threads: int,
+    ) -> tuple[Matrix, Matrix, Matrix, Matrix, list[int], Matrix]: ...
+    # Q / n and ridge of each column.
+    def linear_mse(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        values: Matrix,
+        *,
+        of_evidence: bool,
+        ridge: float,
+        n_threads: int,
+    ) -> tuple[Matrix, Matrix]: ...
+    def linear_mse_of_statistics(
+        self, statistics: Statistics, *, of_evidence: bool, ridge: float, n_threads: int
+    ) -> tuple[Matrix, Matrix]: ...
+    def effective_rank(self, features: Features, *, centred: bool, n_threads: int) -> float: ...
+    def effective_rank_of_statistics(
+        self, statistics: Statistics, *, centred: bool, n_threads: int
+    ) -> float: ...
+    def transrate(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        *,
+        epsilon: float,
+        uniform: bool,
+        n_threads: int,
+    ) -> float: ...
+    def transrate_of_statistics(
+        self,
+        statistics: Statistics,
+        features: Features,
+        ids: NDArray[np.int32],
+        *,
+        epsilon: float,
+        uniform: bool,
+        n_threads: int,
+    ) -> float: ...
+    def coding_rate(
+        self, features: Features, *, epsilon: float, centred: bool, n_threads: int
+    ) -> float: ...
+    def coding_rate_of_statistics(
+        self, statistics: Statistics, *, epsilon: float, n_threads: int
+    ) -> float: ...
+    # LFC and whether it is defined.
+    def lfc(
+        self, features: Features, ids: NDArray[np.int32], n_classes: int, *, n_threads: int
+    ) -> tuple[float, bool]: ...
+    def lfc_of_statistics(
+        self, statistics: Statistics, *, n_threads: int
+    ) -> tuple[float, bool]: ...
+    def sfda(
+        self, features: Features, ids: NDArray[np.int32], n_classes: int, *, n_threads: int
+    ) -> float: ...
+    def sfda_of_statistics(
+        self,
+        statistics: Statistics,
+        features: Features,
+        ids: NDArray[np.int32],
+        *,
+        n_threads: int,
+    ) -> float: ...
+    # Accuracy, for each sample the neighbour whose class wins the vote, and its neighbours with
+    # their distances (n, k).
+    def knn(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        *,
+        k: int,
+        cosine: bool,
+        n_threads: int,
+    ) -> tuple[float, NDArray[np.int64], tuple[NDArray[np.int64], Matrix]]: ...
+    # Correlation, the mean targets of the neighbours (n, C), and the neighbours.
+    def knn_regression(
+        self, features: Features, targets: Matrix, *, k: int, cosine: bool, n_threads: int
+    ) -> tuple[float, Matrix, tuple[NDArray[np.int64], Matrix]]: ...
+    # Score, a row without correlation or -1, are all distances of features equal, of labels?
+    def parc(
+        self, features: Features, ids: NDArray[np.int32], *, n_threads: int
+    ) -> tuple[float, int, bool, bool]: ...
+    def parc_multi_label(
+        self, features: Features, labels: NDArray[np.uint8], *, n_threads: int
+    ) -> tuple[float, int, bool, bool]: ...

@@ -235,3 +235,68 @@ class MaximalHScoreResult:
     def features(self, x: ArrayLike) -> Vector:
         """The optimal features (n, k) of values (n,), each of which must have been scored."""
         return self.feature_functions[_checks.positions(self.x_values, x)]
+
+
+@dataclass(frozen=True)
+class LogMEResult:
+    """LogME and how it came about.
+
+    Attributes
+    ----------
+    value : float
+        The score, the mean of `evidences` over columns that are not all zeros; higher is better.
+    evidences : ndarray of shape (C,)
+        Largest log evidence of each column, divided by n; 0 for a column of zeros.
+    alpha, beta : ndarray of shape (C,)
+        Precisions of the prior and of the noise, in inverse squared units of the weights and of the
+        targets; 0 for a column of zeros.
+    effective_parameters : ndarray of shape (C,)
+        gamma: how many directions of the features the targets determine.
+    n_iter : ndarray of shape (C,)
+        Penalties that were tried to find the maximum, beyond those common to all columns; rounds of
+        a fixed-point convention.
+    weights : ndarray of shape (C, d)
+        Mean m of the posterior.
+    classes : ndarray of shape (C,) or None
+        The class that each column stands for, where targets are class labels.
+    """
+
+    value: float
+    evidences: Vector
+    alpha: Vector
+    beta: Vector
+    effective_parameters: Vector
+    n_iter: NDArray[np.int64]
+    weights: Vector
+    classes: NDArray[Any] | None
+    _is_vector: bool = field(repr=False, compare=False)
+
+    def predict(self, features: ArrayLike) -> Vector:
+        """Mean of the targets for new features (n', d): (n', C), or (n',) for one real target."""
+        from transferscore import _checks
+
+        scores = _checks.features_of_width(features, self.weights.shape[1]) @ self.weights.T
+        one = self._is_vector and self.classes is None
+        return np.asarray(scores[:, 0] if one else scores, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class KNNResult:
+    """What the nearest neighbours tell.
+
+    Attributes
+    ----------
+    value : float
+        Leave-one-out accuracy, or with regression the correlation; higher is better.
+    predictions : ndarray of shape (n,) or (n, C)
+        The label that the neighbours elect, or the mean of their targets, for each sample.
+    neighbours : ndarray of shape (n, k)
+        Indices of the neighbours among the samples that were scored, the nearest first.
+    distances : ndarray of shape (n, k)
+        Their distances, float64.
+    """
+
+    value: float
+    predictions: NDArray[Any]
+    neighbours: NDArray[np.int64]
+    distances: Vector

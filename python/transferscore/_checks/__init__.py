@@ -5,10 +5,12 @@ A text names the argument, says what it must be and what it was.
 
 from transferscore._checks.arrays import (
     Floats,
+    as_array,
     finite_rows,
     is_finite,
     same_length,
     too_large,
+    too_large_for_epsilon,
     vector,
 )
 from transferscore._checks.calibration import (
@@ -25,8 +27,24 @@ from transferscore._checks.discrete import (
     too_many_bytes_of_functions,
     too_many_bytes_of_table,
 )
-from transferscore._checks.features import features_and_labels, no_chance_level
+from transferscore._checks.features import (
+    features_alone,
+    features_and_labels,
+    features_and_one_label_set,
+    no_chance_level,
+)
 from transferscore._checks.labels import Classes, IgnoreIndex, Labels, classes, kept, labels_of_side
+from transferscore._checks.neighbours import (
+    at_least_three,
+    constant_row,
+    equal_distances,
+    features_and_classes,
+    features_and_label_rows,
+    features_and_numbers,
+    neighbours,
+    too_many_label_distances,
+    too_many_pairs,
+)
 from transferscore._checks.numbers import (
     MOST_THREADS,
     Shrinkage,
@@ -47,6 +65,13 @@ from transferscore._checks.statistics import (
     one_class,
     other_width,
     statistics_file,
+)
+from transferscore._checks.targets import (
+    Ridge,
+    Targets,
+    features_and_targets,
+    features_of_width,
+    ridge,
 )
 from transferscore._checks.transferability import (
     above_the_bound,
@@ -85,8 +110,12 @@ __all__ = [
     "Floats",
     "IgnoreIndex",
     "Labels",
+    "Ridge",
     "Shrinkage",
+    "Targets",
     "above_the_bound",
+    "as_array",
+    "at_least_three",
     "batch",
     "calibration_file",
     "candidates",
@@ -94,6 +123,7 @@ __all__ = [
     "classes",
     "classes_together",
     "collinear_terms",
+    "constant_row",
     "constant_term",
     "cost_matrix",
     "count",
@@ -101,7 +131,15 @@ __all__ = [
     "distances_between_classes",
     "epsilon_too_small",
     "epsilons",
+    "equal_distances",
+    "features_alone",
+    "features_and_classes",
+    "features_and_label_rows",
     "features_and_labels",
+    "features_and_numbers",
+    "features_and_one_label_set",
+    "features_and_targets",
+    "features_of_width",
     "finite_rows",
     "from_extra",
     "generator",
@@ -111,6 +149,7 @@ __all__ = [
     "label_pairs",
     "labels_of_side",
     "n_threads",
+    "neighbours",
     "no_chance_level",
     "no_plan",
     "no_samples",
@@ -127,6 +166,7 @@ __all__ = [
     "points_or_cost",
     "positions",
     "positive",
+    "ridge",
     "rows",
     "same_length",
     "samples_without_size",
@@ -139,10 +179,13 @@ __all__ = [
     "terms_twice",
     "too_few_tasks",
     "too_large",
+    "too_large_for_epsilon",
     "too_many_bytes",
     "too_many_bytes_of_functions",
     "too_many_bytes_of_table",
     "too_many_bytes_to_solve",
+    "too_many_label_distances",
+    "too_many_pairs",
     "under_names",
     "unexpected_keyword",
     "vector",

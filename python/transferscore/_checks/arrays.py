@@ -125,3 +125,11 @@ def same_length(columns: Mapping[str, NDArray[np.float64]]) -> int:
         got = " and ".join(str(length) for length in lengths.values())
         raise ValueError(f"{names} must have the same length, got {got}")
     return next(iter(lengths.values()))
+
+
+def too_large_for_epsilon(epsilon: float) -> ValueError:
+    """The error where squares of the values, over epsilon, leave the range of float64."""
+    return ValueError(
+        f"`features` must have squares within the range of float64, also divided by `epsilon` = "
+        f"{epsilon:g}; scale the values down"
+    )

@@ -24,6 +24,27 @@ def features_and_labels(
     return X, encoded(y, n_threads)
 
 
+def features_and_one_label_set(
+    features: ArrayLike,
+    labels: ArrayLike,
+    *,
+    ignore_index: IgnoreIndex = None,
+    n_threads: int = 1,
+) -> tuple[Floats, Labels]:
+    """Aligned features (n, d) and labels (1, n), without the ignored samples."""
+    X, y = features_and_labels(features, labels, ignore_index=ignore_index, n_threads=n_threads)
+    if not y.is_one_set:
+        raise ValueError(f"`labels` must have shape (n,), got {len(y.n_classes)} label sets")
+    return X, y
+
+
+def features_alone(features: ArrayLike, n_threads: int = 1) -> Floats:
+    """Aligned features (n, d)."""
+    X = kernel_ready(real_matrix(features, "features"))
+    refuse_nonfinite(X, "features", None, n_threads)
+    return X
+
+
 def no_chance_level(n: int) -> ValueError:
     """The error where unrelated labels would score as much as related ones."""
     return ValueError(

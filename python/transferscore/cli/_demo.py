@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from transferscore._scores import REGISTRY, Score
+from transferscore._scores import COMPUTED_BY_DEFAULT, REGISTRY, Score
 from transferscore.cli import _formats
 from transferscore.cli._output import CommandError, Exit, Outcome, Talk
 from transferscore.cli._report import DemoModel, DemoReport, DemoTask
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> Outcome:
         zoo = load_zoo()
     except OSError as error:  # a damaged installation
         raise CommandError(str(error), Exit.NO_RESULT) from error
-    scores = list(REGISTRY.values())
+    scores = [REGISTRY[name] for name in COMPUTED_BY_DEFAULT]
     with Talk(sum(len(task.models) for task in zoo.tasks.values()), quiet=False) as talk:
         tasks = [
             _score_task(name, task, scores, args.threads, talk) for name, task in zoo.tasks.items()

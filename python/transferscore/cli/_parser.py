@@ -77,9 +77,10 @@ def _add_rank(
     rank.add_argument(
         "--scores",
         type=_score_names,
-        default=list(_scores.REGISTRY),
+        default=list(_scores.COMPUTED_BY_DEFAULT),
         metavar="NAME,NAME",
-        help=f"scores to compute (default: {','.join(_scores.REGISTRY)})",
+        help=f"scores to compute, of {', '.join(_scores.REGISTRY)} "
+        f"(default: {','.join(_scores.COMPUTED_BY_DEFAULT)})",
     )
     rank.add_argument(
         "--sort-by",

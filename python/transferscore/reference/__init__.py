@@ -3,9 +3,14 @@
 Nothing here imports the rest of the package, and nothing in the package calls it.
 """
 
+from transferscore.reference.effective_rank import effective_rank
 from transferscore.reference.h_score import h_score
 from transferscore.reference.hgr_correlation import hgr_correlation
+from transferscore.reference.knn import knn
 from transferscore.reference.leep import leep
+from transferscore.reference.lfc import lfc
+from transferscore.reference.linear_mse import linear_mse
+from transferscore.reference.logme import logme
 from transferscore.reference.maximal_h_score import dependence_matrix, maximal_h_score
 from transferscore.reference.nce import nce
 from transferscore.reference.otce import (
@@ -16,6 +21,8 @@ from transferscore.reference.otce import (
     label_distances,
     otce,
 )
+from transferscore.reference.parc import parc
+from transferscore.reference.sfda import sfda
 from transferscore.reference.sinkhorn import (
     absolute_epsilon,
     from_potentials,
@@ -24,24 +31,34 @@ from transferscore.reference.sinkhorn import (
     squared_distances,
 )
 from transferscore.reference.task_transferability import task_transferability
+from transferscore.reference.transrate import coding_rate, transrate
 
 __all__ = [
     "absolute_epsilon",
+    "coding_rate",
     "conditional_entropy",
     "dependence_matrix",
+    "effective_rank",
     "from_potentials",
     "gaussian_distance",
     "h_score",
     "hgr_correlation",
     "joint_cost",
     "joint_label_distribution",
+    "knn",
     "label_distances",
     "leep",
+    "lfc",
+    "linear_mse",
+    "logme",
     "maximal_h_score",
     "nce",
     "otce",
+    "parc",
+    "sfda",
     "sinkhorn",
     "sinkhorn_divergence",
     "squared_distances",
     "task_transferability",
+    "transrate",
 ]
