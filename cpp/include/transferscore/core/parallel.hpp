@@ -1,7 +1,8 @@
 // The only place that starts threads.
 //
 // Tasks are drawn from one counter, so their order is open; each task writes a result of its own and
-// the caller adds results in a fixed order. Hence the same bits for any number of threads.
+// the caller adds results in a fixed order, and whatever is run in two ways is compiled once. Hence the
+// same bits for any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,21 @@
 #include <omp.h>
 #endif
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TRANSFERSCORE_COMPILED_ONCE __declspec(noinline)
+#elif defined(__clang__)
+#define TRANSFERSCORE_COMPILED_ONCE __attribute__((noinline))
+#else
+#define TRANSFERSCORE_COMPILED_ONCE __attribute__((noinline, noclone))
+#endif
+
 namespace transferscore {
+
+/// body(arguments...). Inlined in two places, its products and sums might be fused in one of them only.
+template <class Body, class... Arguments>
+TRANSFERSCORE_COMPILED_ONCE void compiled_once(const Body& body, const Arguments&... arguments) {
+  body(arguments...);
+}
 
 /// How a kernel runs: with how many threads, and whom it asks before it goes on.
 struct Execution {
@@ -72,7 +87,7 @@ void with_team(const Execution& execution, double work, const Kernel& kernel) {
     FirstError error;
 #pragma omp parallel num_threads(execution.n_threads)
     if (omp_get_thread_num() == 0) {
-      error.guard([&] { kernel(Execution{execution.n_threads, execution.checkpoint, &team}); });
+      error.guard([&] { compiled_once(kernel, Execution{execution.n_threads, execution.checkpoint, &team}); });
       team.close();
     } else {
       error.guard([&] { team.serve(); });
@@ -81,7 +96,7 @@ void with_team(const Execution& execution, double work, const Kernel& kernel) {
     return;
   }
 #endif
-  kernel(Execution{1, execution.checkpoint});
+  compiled_once(kernel, Execution{1, execution.checkpoint});
 }
 
 /// body(i) for i in 0 .. n_tasks-1, in any order. The first exception stops the rest and is rethrown.
@@ -99,9 +114,9 @@ void parallel_for(Index n_tasks, const Execution& execution, const Body& body) {
     }
   };
   if (execution.team != nullptr && execution.n_threads > 1 && n_tasks > 1) {
-    execution.team->run(step);
+    execution.team->run([&] { compiled_once(step); });
   } else {
-    step();
+    compiled_once(step);
   }
   error.rethrow();
 }
