@@ -201,7 +201,7 @@ def statistics(X, y):
 def test_statistics_score_as_features(shape, offset):
     X, y = network_features(*SHAPES[shape], 4)
     X = X + offset
-    values, *_, m = backend.logme_of_statistics(
+    values, *_, m, _ = backend.logme_of_statistics(
         statistics(X, y), fixed_point=None, weights=True, n_threads=2
     )
     result = logme(X, y, full_output=True)

@@ -27,6 +27,9 @@ TRANSFERSCORE_BINDINGS(effective_rank) {
   register_effective_rank_of<float>(module);
   register_effective_rank_of<double>(module);
   module.def(
+      "effective_rank_of_eigenvalues",
+      [](const Array<double>& squares) { return effective_rank(to_vector(squares).array()); }, py::arg("squares"));
+  module.def(
       "effective_rank_of_statistics",
       [](const StatisticsTuple& tuple, bool centred, int n_threads) {
         const FeatureStatistics statistics = from_tuple(tuple);

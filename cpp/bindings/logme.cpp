@@ -20,11 +20,12 @@ inline LogMEOptions logme_options(const std::optional<FixedPointTuple>& rule, bo
   return options;
 }
 
-/// (evidences, alpha, beta, gamma, n_iter, weights (C, d))
+/// (evidences, alpha, beta, gamma, n_iter, weights (C, d), eigenvalues)
 inline py::tuple to_tuple(const LogME& result) {
   const RowMatrix<double> weights = result.weights.transpose();
   return py::make_tuple(to_array(result.evidences), to_array(result.alpha), to_array(result.beta),
-                        to_array(result.effective_parameters), result.n_iter, to_array(weights));
+                        to_array(result.effective_parameters), result.n_iter, to_array(weights),
+                        to_array(result.eigenvalues));
 }
 
 template <class T>

@@ -34,7 +34,7 @@ inline FeatureStatistics from_tuple(const StatisticsTuple& tuple) {
   s.n = std::get<0>(tuple);
   s.unit = std::get<1>(tuple);
   s.mean = to_vector(std::get<2>(tuple));
-  s.scatter = matrix_view(std::get<3>(tuple));
+  s.scatter = matrix_view(std::get<3>(tuple)).transpose();  // symmetric: read in the order in which it lies
   s.counts = to_vector(std::get<4>(tuple));
   s.offsets = matrix_view(std::get<5>(tuple)).transpose();
   s.radial_third = to_vector(std::get<6>(tuple));

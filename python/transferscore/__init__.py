@@ -15,6 +15,7 @@ from transferscore._results import (
     OTCESpread,
     SinkhornResult,
 )
+from transferscore._score_all import score_all
 from transferscore._scores import (
     Score,
     coding_rate,
@@ -86,6 +87,7 @@ __all__ = [
     "otce",
     "otce_many",
     "parc",
+    "score_all",
     "scores",
     "set_num_threads",
     "sfda",

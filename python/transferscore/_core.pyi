@@ -151,7 +151,7 @@ class Extension(Protocol):
     def conditional_entropy(self, joint: NDArray[np.float64]) -> float: ...
     # Targets are class ids (n,) or values (n, C), the other is empty. A fixed point is max_iter,
     # tol, epsilon, epsilon_in_evidence, carried, all_terms, alpha, beta. Results: evidences, alpha,
-    # beta, gamma (C,), iterations, weights (C, d).
+    # beta, gamma (C,), iterations, weights (C, d), eigenvalues of the Gram matrix in some unit.
     def logme(
         self,
         features: Features,
@@ -162,7 +162,7 @@ class Extension(Protocol):
         fixed_point: tuple[Any, ...] | None,
         weights: bool,
         n_threads: int,
-    ) -> tuple[Matrix, Matrix, Matrix, Matrix, list[int], Matrix]: ...
+    ) -> tuple[Matrix, Matrix, Matrix, Matrix, list[int], Matrix, Matrix]: ...
     def logme_of_statistics(
         self,
         statistics: Statistics,
@@ -170,7 +170,7 @@ class Extension(Protocol):
         fixed_point: tuple[Any, ...] | None,
         weights: bool,
         n_threads: int,
-    ) -> tuple[Matrix, Matrix, Matrix, Matrix, list[int], Matrix]: ...
+    ) -> tuple[Matrix, Matrix, Matrix, Matrix, list[int], Matrix, Matrix]: ...
     # Q / n and ridge of each column.
     def linear_mse(
         self,
@@ -187,6 +187,7 @@ class Extension(Protocol):
         self, statistics: Statistics, *, of_evidence: bool, ridge: float, n_threads: int
     ) -> tuple[Matrix, Matrix]: ...
     def effective_rank(self, features: Features, *, centred: bool, n_threads: int) -> float: ...
+    def effective_rank_of_eigenvalues(self, squares: Matrix) -> float: ...
     def effective_rank_of_statistics(
         self, statistics: Statistics, *, centred: bool, n_threads: int
     ) -> float: ...

@@ -1,7 +1,7 @@
 """What scores need to know of samples that come in parts, or are larger than memory."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import PathLike
 from typing import Any
 
@@ -10,7 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks, _threads
 from transferscore._backend import backend
-from transferscore._checks import IgnoreIndex, Shrinkage
+from transferscore._checks import IgnoreIndex, Ridge, Shrinkage
+from transferscore._scores.lfc import warn_of_constant_features
+from transferscore._scores.linear_mse import RIDGE
+from transferscore._scores.transrate import EPSILON
 
 Matrix = NDArray[np.float64]
 
@@ -27,8 +30,9 @@ class FeatureStatistics:
     variances", COMPSTAT 1982. All sums are of float64 products, centred, so that any partition of
     the samples gives the same scores to 1e-10; the same batches give the same bits.
 
-    Scores that need every pair of samples or every sample twice (k-NN, PARC, SFDA, N-LEEP, the
-    class terms of TransRate, OTCE) can't be had from it.
+    Scores that need every pair of samples or every sample twice (k-NN, PARC, SFDA, GBC, N-LEEP, the
+    class terms of TransRate, OTCE) can't be had from it. What it gives of TransRate is the term of
+    all samples, `coding_rate`.
 
     Notes
     -----
@@ -146,16 +150,58 @@ class FeatureStatistics:
     def h_score(self, *, shrinkage: Shrinkage = None, adjust_for_chance: bool = False) -> float:
         """Return the H-score of all samples so far; `transferscore.h_score` describes it."""
         ledoit_wolf, intensity = _checks.shrinkage(shrinkage)
-        values, _, _, chance = backend.h_score_of_statistics(
-            self._of_classes(),
+        values, _, _, chance = self._call(
+            backend.h_score_of_statistics,
             ledoit_wolf=ledoit_wolf,
             intensity=intensity,
             adjust_for_chance=adjust_for_chance,
-            n_threads=_threads.resolve(None),
         )
         if adjust_for_chance and chance >= 1:
             raise _checks.no_chance_level(self.n)
         return float(values[0])
+
+    def logme(self) -> float:
+        """Return the LogME of all samples so far; `transferscore.logme` describes it.
+
+        With n <= d samples, and features that fit the labels exactly, it ends at the rounding of
+        differences, where `transferscore.logme` has none.
+        """
+        evidences, *_ = self._call(backend.logme_of_statistics, fixed_point=None, weights=False)
+        return float(evidences.mean())
+
+    def linear_mse(self, *, ridge: Ridge = RIDGE) -> float:
+        """Return the linear MSE of all samples so far; `transferscore.linear_mse` describes it."""
+        of_evidence, penalty = _checks.ridge(ridge)
+        errors, _ = self._call(
+            backend.linear_mse_of_statistics, of_evidence=of_evidence, ridge=penalty
+        )
+        return -float(errors.sum())
+
+    def lfc(self) -> float:
+        """Return the LFC of all samples so far; `transferscore.lfc` describes it."""
+        value, is_defined = self._call(backend.lfc_of_statistics)
+        if not is_defined:
+            warn_of_constant_features()
+        return float(value)
+
+    def coding_rate(self, *, epsilon: float = EPSILON) -> float:
+        """Return R of all samples so far about their mean; see `transferscore.coding_rate`."""
+        epsilon = _checks.positive(epsilon, "epsilon")
+        try:
+            return float(
+                backend.coding_rate_of_statistics(
+                    self._known(), epsilon=epsilon, n_threads=_threads.resolve(None)
+                )
+            )
+        except OverflowError:
+            raise _checks.too_large_for_epsilon(epsilon) from None
+
+    def effective_rank(self, *, centred: bool = False) -> float:
+        """Return the effective rank of all samples so far; see `transferscore.effective_rank`."""
+        rank = backend.effective_rank_of_statistics(
+            self._known(), centred=bool(centred), n_threads=_threads.resolve(None)
+        )
+        return float(rank)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything to a `.npz` file without pickled objects."""
@@ -199,12 +245,15 @@ class FeatureStatistics:
             raise _checks.no_samples()
         return self._sums
 
-    def _of_classes(self) -> Any:
-        """The sums, of at least two classes."""
+    def _call(self, kernel: Callable[..., Any], **options: Any) -> Any:
+        """What a kernel makes of the sums, which must be of at least two classes."""
         sums = self._known()
         if len(self._classes) < 2:
             raise _checks.one_class(self._classes[0])
-        return sums
+        try:
+            return kernel(sums, **options, n_threads=_threads.resolve(None))
+        except OverflowError:
+            raise _checks.too_large("features") from None
 
 
 def _with_classes(sums: Any, classes: NDArray[Any], together: NDArray[Any]) -> Any:

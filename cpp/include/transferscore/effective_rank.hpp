@@ -10,13 +10,9 @@
 
 namespace transferscore {
 
-namespace detail {
-
-/// (1); 0 for features that are zero.
-inline double effective_rank_of_gram(Eigen::MatrixXd gram /* (size, size), lower triangle */,
-                                     const Execution& execution) {
-  const Eigen::ArrayXd squares = Tridiagonal(std::move(gram), execution).eigenvalues();
-  const double largest = squares[squares.size() - 1];
+/// (1) from the eigenvalues of a Gram matrix, in any unit; 0 where all are zero.
+inline double effective_rank(const Eigen::ArrayXd& squares /* (size,) */) {
+  const double largest = squares.maxCoeff();
   if (!(largest > 0)) return 0;
   // Eigenvalues are exact to a few roundings of the largest one; what is smaller is taken for zero.
   const double rounding = 64 * std::numeric_limits<double>::epsilon() * largest;
@@ -27,15 +23,13 @@ inline double effective_rank_of_gram(Eigen::MatrixXd gram /* (size, size), lower
   return std::exp(std::max(entropy, 0.0));
 }
 
-}  // namespace detail
-
 template <class T>
 double effective_rank(MatrixView<T> features /* (n, d) */, bool centred, const Execution& execution) {
   double rank = 0;
   const double work =
       static_cast<double>(features.size()) * static_cast<double>(std::min(features.rows(), features.cols()));
   with_team(execution, work, [&](const Execution& team) {
-    rank = detail::effective_rank_of_gram(gram_system(features, Targets{}, centred, team).gram, team);
+    rank = effective_rank(Tridiagonal(gram_system(features, Targets{}, centred, team).gram, team).eigenvalues());
   });
   return rank;
 }
@@ -44,7 +38,7 @@ inline double effective_rank(const FeatureStatistics& statistics, bool centred, 
   double rank = 0;
   const double d = static_cast<double>(statistics.d());
   with_team(execution, d * d * d, [&](const Execution& team) {
-    rank = detail::effective_rank_of_gram(gram_system(statistics, centred).gram, team);
+    rank = effective_rank(Tridiagonal(gram_system(statistics, centred).gram, team).eigenvalues());
   });
   return rank;
 }

@@ -39,6 +39,7 @@ struct LogME {
   Eigen::VectorXd effective_parameters;  // (C,) gamma
   std::vector<Index> n_iter;             // (C,)
   Eigen::MatrixXd weights;               // (d, C) m, only where asked for
+  Eigen::VectorXd eigenvalues;           // (min(n, d),) of X^T X, ascending; in other units than the features'
 };
 
 namespace detail {
@@ -180,6 +181,7 @@ inline void iterate(const RidgePath& path, Index c, const FixedPoint& rule, doub
 inline LogME logme_of_path(const RidgePath& path, const LogMEOptions& options, const Execution& execution) {
   const Index n_columns = path.system().n_columns(), size = path.eigenvalues().size();
   LogME result;
+  result.eigenvalues = path.eigenvalues();
   result.evidences.setZero(n_columns);
   result.alpha = result.beta = result.effective_parameters = result.evidences;
   result.n_iter.resize(n_columns);

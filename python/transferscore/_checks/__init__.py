@@ -58,6 +58,7 @@ from transferscore._checks.numbers import (
     shrinkage,
 )
 from transferscore._checks.probabilities import label_pairs, outputs_and_labels
+from transferscore._checks.scores import score_names
 from transferscore._checks.statistics import (
     batch,
     classes_together,
@@ -170,6 +171,7 @@ __all__ = [
     "rows",
     "same_length",
     "samples_without_size",
+    "score_names",
     "share",
     "shrinkage",
     "source_counts_classes",

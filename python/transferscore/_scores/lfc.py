@@ -84,9 +84,14 @@ def lfc(
     except OverflowError:
         raise _checks.too_large("features") from None
     if not is_defined:
-        warnings.warn(
-            "LFC of constant features is not defined: no pair is more alike than another; got 0",
-            UserWarning,
-            stacklevel=2,
-        )
+        warn_of_constant_features()
     return value
+
+
+def warn_of_constant_features() -> None:
+    """Say in the name of the caller's caller that the 0 is none."""
+    warnings.warn(
+        "LFC of constant features is not defined: no pair is more alike than another; got 0",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -7,13 +7,15 @@ from transferscore import _checks, _threads
 from transferscore._backend import backend
 from transferscore._checks import IgnoreIndex, Ridge
 
+RIDGE = 1.0  # in squared units of the features
+
 
 def linear_mse(
     features: ArrayLike,
     targets: ArrayLike,
     *,
     regression: bool = False,
-    ridge: Ridge = 1.0,
+    ridge: Ridge = RIDGE,
     ignore_index: IgnoreIndex = None,
     n_threads: int | None = None,
 ) -> float:

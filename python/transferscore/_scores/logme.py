@@ -168,7 +168,7 @@ def evidences(
 ) -> LogMEResult:
     """All that the kernel says, for checked features and targets."""
     try:
-        values, alpha, beta, gamma, n_iter, m = backend.logme(
+        values, alpha, beta, gamma, n_iter, m, _ = backend.logme(
             X,
             y.ids,
             y.n_classes,

@@ -8,12 +8,14 @@ from transferscore import _checks, _threads
 from transferscore._backend import backend
 from transferscore._checks import IgnoreIndex
 
+EPSILON = 1e-4  # the paper's distortion, in squared units of the features
+
 
 def transrate(
     features: ArrayLike,
     labels: ArrayLike,
     *,
-    epsilon: float = 1e-4,
+    epsilon: float = EPSILON,
     weighting: Literal["size", "uniform"] = "size",
     ignore_index: IgnoreIndex = None,
     n_threads: int | None = None,
@@ -95,7 +97,7 @@ def transrate(
 def coding_rate(
     features: ArrayLike,
     *,
-    epsilon: float = 1e-4,
+    epsilon: float = EPSILON,
     centred: bool = True,
     n_threads: int | None = None,
 ) -> float:
