@@ -66,3 +66,9 @@ EXACT_FIT = 2e-2
 UNCENTRED = 1e-5
 # PARC against public code, which ranks the rounding errors of equal label distances.
 PUBLIC_PARC = 0.012
+# Scores along principal axes against those by an SVD: eigenvectors move by the rounding of a
+# covariance over the gaps between its eigenvalues.
+PRINCIPAL = 1e-8
+# Absolute: posteriors, and log-likelihoods for each sample, after rounds of a fit that multiply
+# rounding.
+MIXTURE = 1e-8

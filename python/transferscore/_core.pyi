@@ -33,6 +33,51 @@ class Extension(Protocol):
         adjust_for_chance: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
+    def gbc(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: list[int],
+        *,
+        spherical: bool,
+        n_components: int,
+        least_variance: float,
+        n_threads: int,
+    ) -> NDArray[np.float64]: ...
+    # value, mean log-likelihood, dimensions, rounds, converged, start (n,)
+    def nleep(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        *,
+        n_components: int,
+        covariance: str,
+        pca_components: int,
+        pca_share: float,
+        log: bool,
+        ridge: float,
+        tol: float,
+        max_iter: int,
+        seed: int,
+        n_threads: int,
+    ) -> tuple[float, float, int, int, bool, NDArray[np.int32]]: ...
+    # posterior (n, K), mean log-likelihood, rounds, converged
+    def gaussian_mixture(
+        self,
+        samples: Matrix,
+        start: NDArray[np.int32],
+        n_components: int,
+        *,
+        covariance: str,
+        ridge: float,
+        tol: float,
+        max_iter: int,
+        n_threads: int,
+    ) -> tuple[Matrix, float, int, bool]: ...
+    def k_means(
+        self, samples: Matrix, n_clusters: int, *, seed: int, n_threads: int
+    ) -> NDArray[np.int32]: ...
     # value, singular values (k,), f (n_values, k), g (n_classes, k), passes, converged, error
     def maximal_h_score(
         self,

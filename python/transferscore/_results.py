@@ -300,3 +300,35 @@ class KNNResult:
     predictions: NDArray[Any]
     neighbours: NDArray[np.int64]
     distances: Vector
+
+
+@dataclass(frozen=True)
+class NLEEPResult:
+    """N-LEEP and how its mixture was fitted.
+
+    Attributes
+    ----------
+    value : float
+        The score; higher is better.
+    n_components : int
+        Gaussians in the mixture.
+    n_features : int
+        Dimensions in which it was fitted: principal components, or features without `pca`.
+    lower_bound : float
+        Mean log-likelihood of the samples under the mixture, in the unit of the features.
+    n_iter : int
+        Rounds of the fit.
+    converged : bool
+        Whether it ended because the log-likelihood changed by less than `tol`.
+    start : ndarray of shape (n,)
+        The k-means cluster of each sample in which the fit began. With it the fit can be repeated
+        elsewhere.
+    """
+
+    value: float
+    n_components: int
+    n_features: int
+    lower_bound: float
+    n_iter: int
+    converged: bool
+    start: NDArray[np.int32]

@@ -104,26 +104,32 @@ RowMatrix<double> label_sums(const Predictions<T>& theta, const std::int32_t* id
   return sums;
 }
 
+/// 1/n sum_i value( sum_z P(y_i|z) theta_iz )
+template <class T, class Value>
+double mean_of_predictions(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */, Index n_labels,
+                           const Value& value, const Execution& execution) {
+  RowMatrix<double> conditional = label_sums(theta, ids, n_labels, execution);  // (C_y, C_s), P(y|z)
+  const Eigen::RowVectorXd mass = conditional.colwise().sum();
+  conditional *= (mass.array() > 0).select(mass.array().inverse(), 0.0).matrix().asDiagonal();
+
+  constexpr Index piece = Predictions<T>::piece;
+  Eigen::VectorXd parts = Eigen::VectorXd::Zero((theta.n() + piece - 1) / piece);
+  parallel_for_pieces(theta.n(), piece, execution, [&](Index first, Index count) {
+    for (Index i = first; i < first + count; ++i)
+      parts[first / piece] += value(theta.dot(i, conditional.data() + ids[i] * theta.n_classes()));
+  });
+  return parts.sum() / static_cast<double>(theta.n());
+}
+
 }  // namespace detail
 
 template <class T>
 double leep(MatrixView<T> outputs /* (n, C_s) */, Rows rows, const std::int32_t* ids /* (n,) */, Index n_labels,
             const Execution& execution) {
-  using namespace detail;
   double score = 0;
   with_team(execution, 4 * static_cast<double>(outputs.size()), [&](const Execution& team) {
-    const Predictions<T> theta(outputs, rows, team);
-    RowMatrix<double> conditional = label_sums(theta, ids, n_labels, team);  // (C_y, C_s), P(y|z)
-    const Eigen::RowVectorXd mass = conditional.colwise().sum();
-    conditional *= (mass.array() > 0).select(mass.array().inverse(), 0.0).matrix().asDiagonal();
-
-    constexpr Index piece = Predictions<T>::piece;
-    Eigen::VectorXd parts = Eigen::VectorXd::Zero((theta.n() + piece - 1) / piece);
-    parallel_for_pieces(theta.n(), piece, team, [&](Index first, Index count) {
-      for (Index i = first; i < first + count; ++i)
-        parts[first / piece] += std::log(theta.dot(i, conditional.data() + ids[i] * theta.n_classes()));
-    });
-    score = parts.sum() / static_cast<double>(theta.n());
+    const detail::Predictions<T> theta(outputs, rows, team);
+    score = detail::mean_of_predictions(theta, ids, n_labels, [](double p) { return std::log(p); }, team);
   });
   return score;
 }

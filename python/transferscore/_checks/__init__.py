@@ -34,6 +34,7 @@ from transferscore._checks.features import (
     no_chance_level,
 )
 from transferscore._checks.labels import Classes, IgnoreIndex, Labels, classes, kept, labels_of_side
+from transferscore._checks.mixture import mixture_size, n_principal_components, reduction, seed
 from transferscore._checks.neighbours import (
     at_least_three,
     constant_row,
@@ -149,6 +150,8 @@ __all__ = [
     "kept",
     "label_pairs",
     "labels_of_side",
+    "mixture_size",
+    "n_principal_components",
     "n_threads",
     "neighbours",
     "no_chance_level",
@@ -167,11 +170,13 @@ __all__ = [
     "points_or_cost",
     "positions",
     "positive",
+    "reduction",
     "ridge",
     "rows",
     "same_length",
     "samples_without_size",
     "score_names",
+    "seed",
     "share",
     "shrinkage",
     "source_counts_classes",

@@ -4,6 +4,7 @@ from functools import partial
 
 from transferscore._scores._registry import Score
 from transferscore._scores.effective_rank import effective_rank
+from transferscore._scores.gbc import gbc
 from transferscore._scores.h_score import h_score
 from transferscore._scores.hgr_correlation import hgr_correlation
 from transferscore._scores.knn import knn
@@ -13,6 +14,7 @@ from transferscore._scores.linear_mse import linear_mse
 from transferscore._scores.logme import logme
 from transferscore._scores.maximal_h_score import maximal_h_score
 from transferscore._scores.nce import nce
+from transferscore._scores.nleep import nleep
 from transferscore._scores.parc import parc
 from transferscore._scores.sfda import sfda
 from transferscore._scores.task_transferability import task_transferability
@@ -42,6 +44,8 @@ REGISTRY: dict[str, Score] = {
         Score("sfda", "SFDA", sfda, bounds="0 to 1"),
         Score("knn", "k-NN accuracy", knn, bounds="0 to 1", needs=("features", "targets")),
         Score("parc", "PARC", parc, bounds="-100 to 100"),
+        Score("gbc", "GBC", gbc, bounds="-classes (classes - 1) to 0"),
+        Score("nleep", "N-LEEP", nleep, bounds="at most 0"),
     )
 }
 
@@ -129,6 +133,7 @@ __all__ = [
     "Score",
     "coding_rate",
     "effective_rank",
+    "gbc",
     "h_score",
     "hgr_correlation",
     "knn",
@@ -138,6 +143,7 @@ __all__ = [
     "logme",
     "maximal_h_score",
     "nce",
+    "nleep",
     "parc",
     "scores",
     "sfda",

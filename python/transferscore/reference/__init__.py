@@ -4,6 +4,7 @@ Nothing here imports the rest of the package, and nothing in the package calls i
 """
 
 from transferscore.reference.effective_rank import effective_rank
+from transferscore.reference.gbc import gbc
 from transferscore.reference.h_score import h_score
 from transferscore.reference.hgr_correlation import hgr_correlation
 from transferscore.reference.knn import knn
@@ -13,6 +14,7 @@ from transferscore.reference.linear_mse import linear_mse
 from transferscore.reference.logme import logme
 from transferscore.reference.maximal_h_score import dependence_matrix, maximal_h_score
 from transferscore.reference.nce import nce
+from transferscore.reference.nleep import nleep
 from transferscore.reference.otce import (
     conditional_entropy,
     gaussian_distance,
@@ -41,6 +43,7 @@ __all__ = [
     "effective_rank",
     "from_potentials",
     "gaussian_distance",
+    "gbc",
     "h_score",
     "hgr_correlation",
     "joint_cost",
@@ -53,6 +56,7 @@ __all__ = [
     "logme",
     "maximal_h_score",
     "nce",
+    "nleep",
     "otce",
     "parc",
     "sfda",
