@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/anderson.hpp"
+#include "core/median.hpp"
 #include "core/plan.hpp"
 
 namespace transferscore {
@@ -46,7 +47,8 @@ template <class C>
 double cost_scale(const CostSource<C>& source, const Execution& execution) {
   const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
   const Eigen::RowVectorX<C> target_part = source.target_part(columns).transpose().template cast<C>();
-  RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+  std::vector<C> values(rows.size() * columns.size());
+  Eigen::Map<RowMatrix<C>> costs(values.data(), static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
   constexpr double multiplications = 8;
   const Execution step = execution.for_step(multiplications * static_cast<double>(costs.size()));
   parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
@@ -55,19 +57,17 @@ double cost_scale(const CostSource<C>& source, const Execution& execution) {
     piece = source.gather(some, columns).rowwise() + target_part;
     piece.colwise() += source.source_part(some).template cast<C>();
   });
-  C* const first = costs.data();
-  C* const last = first + costs.size();
-  C* const middle = first + costs.size() / 2;
-  std::nth_element(first, middle, last);
-  const C above = *middle, below = costs.size() % 2 == 1 ? above : *std::max_element(first, middle);
-  const double median = (static_cast<double>(above) + static_cast<double>(below)) / 2;
-  if (median > 0) return source.unit * median;
+  const double middle = median(values);
+  if (middle > 0) return source.unit * middle;
   const double mean = costs.template cast<double>().cwiseAbs().mean();
   return mean > 0 ? source.unit * mean : 1;
 }
 
 /// Below this tolerance sums of single-precision products are too coarse.
 constexpr double single_precision_tol = 1e-5;
+
+/// From this tolerance on a kernel in 16 bits is good enough; what its rounding may add to the error is asked for.
+constexpr double compact_tol = 5e-4, compact_share = 0.85;
 
 /// Below this share of the largest cost an epsilon is lost in the rounding of costs.
 constexpr double least_epsilon = 1e-15;
@@ -110,7 +110,7 @@ class SinkhornIteration {
   /// Potentials of points without weight, which iterations leave aside.
   void settle_weightless(double epsilon) {
     if ((marginals_.a.array() == 0).any()) {
-      const Sweep sweep = LogDomainSweep<double, C>(cost_, epsilon, marginals_, column).run(nullptr, execution_);
+      const Sweep sweep = LogDomainSweep<double, C>(cost_, epsilon, marginals_, column).run(execution_);
       row = (marginals_.a.array() == 0).select(sweep.row, row);
     }
     std::vector<Index> weightless;
@@ -119,11 +119,11 @@ class SinkhornIteration {
     update_columns(cost_, epsilon, marginals_, row, weightless, column, execution_);
   }
 
-  /// Iterates from `column` until the marginal error is at most tol, or until `max_iter`. S: type of the kernel.
-  template <class S>
+  /// Iterates from `column` until the marginal error is at most tol, or until `max_iter`. K: type of the kernel.
+  template <class K>
   void run(double epsilon, double tol, Index max_iter) {
-    StoredKernel<S> kernel;
-    constexpr double resolution = sizeof(S) == 4 ? 1e-6 : 1e-14;
+    StoredKernel<K> kernel;
+    constexpr double resolution = std::is_same_v<K, double> ? 1e-14 : 1e-6;
     Anderson mix(window, resolution, marginals_.b);
     Eigen::VectorXd next = column, plain = column;
     double best = infinity, last = infinity;
@@ -164,13 +164,14 @@ class SinkhornIteration {
 
  private:
   /// The sweep that costs least among those that are safe here.
-  template <class S>
-  Sweep sweep_at(const Eigen::VectorXd& next, double epsilon, StoredKernel<S>& kernel) const {
+  template <class K>
+  Sweep sweep_at(const Eigen::VectorXd& next, double epsilon, StoredKernel<K>& kernel) const {
     if (!kernel.is_empty()) {
       if (std::optional<Sweep> sweep = kernel.sweep(marginals_, next, execution_)) return *std::move(sweep);
     }
-    const double bytes = cost_.entries() * sizeof(S);
-    return LogDomainSweep<S, C>(cost_, epsilon, marginals_, next).run(bytes <= memory_ ? &kernel : nullptr, execution_);
+    const double bytes = cost_.entries() * sizeof(K);
+    return LogDomainSweep<Arithmetic<K>, C>(cost_, epsilon, marginals_, next)
+        .run(bytes <= memory_ ? &kernel : nullptr, execution_);
   }
 
   /// The next plain iterate where sums of some columns were too small for the type.
@@ -222,7 +223,11 @@ SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, 
   PlanSums sums;
   double aim = options.tol;
   do {
-    iteration.template run<float>(epsilon, std::max(aim, single_precision_tol), options.max_iter);
+    if (aim >= compact_tol) {
+      iteration.template run<Compact>(epsilon, compact_share * aim, options.max_iter);
+    } else {
+      iteration.template run<float>(epsilon, std::max(aim, single_precision_tol), options.max_iter);
+    }
     if (aim < single_precision_tol) iteration.template run<double>(epsilon, aim, options.max_iter);
     if (iteration.row.size() == 0) throw std::overflow_error("costs");  // nothing but NaN
     iteration.settle_weightless(epsilon);
@@ -270,7 +275,7 @@ struct TransportProblem {
   template <class C, class Body>
   auto with_costs(const Execution& execution, const Body& body) const {
     if (has_points()) return body(PointCost<C>(source, target, rows, columns, label_cost, execution));
-    return body(MatrixCost<C, T>(source));
+    return body(MatrixCost<C, T>(source, execution));
   }
 };
 

@@ -1,6 +1,7 @@
 // Sums over the rows of tall blocks, by columns: the same for any number of threads.
 #pragma once
 
+#include "compact.hpp"
 #include "parallel.hpp"
 
 namespace transferscore {
@@ -16,6 +17,26 @@ class Stripes {
  private:
   Index n_, rows_;
 };
+
+/// Sums of rows times weights, short ones in S, long ones in double: (rows,)
+template <class S, class Rows>
+Eigen::VectorXd sums_over_columns(const Eigen::MatrixBase<Rows>& rows /* (rows, columns) */,
+                                  const Eigen::Ref<const Eigen::VectorX<S>>& weights /* (columns,) */) {
+  constexpr Index piece = 2048;
+  Eigen::VectorXd sums = Eigen::VectorXd::Zero(rows.rows());
+  for (Index j = 0; j < rows.cols(); j += piece) {
+    const Index count = std::min(piece, rows.cols() - j);
+    sums += (rows.middleCols(j, count) * weights.segment(j, count)).template cast<double>();
+  }
+  return sums;
+}
+
+/// sums (columns,) += coefficients (R,) times rows (R, columns)
+template <class S, class Coefficients, class Rows>
+void add_product(const Coefficients& coefficients, const Eigen::MatrixBase<Rows>& rows,
+                 Eigen::Ref<Eigen::RowVectorX<S>> sums) {
+  sums.noalias() += coefficients.transpose() * rows;
+}
 
 /// Sums over rows: short ones in type S, long ones in double, stripe by stripe.
 template <class S>
@@ -38,7 +59,7 @@ class ColumnSums {
       constexpr Index piece = 2048;
       for (Index j = 0; j < rows.cols(); j += piece) {
         const Index count = std::min(piece, rows.cols() - j);
-        short_.segment(first_column + j, count).noalias() += coefficients.transpose() * rows.middleCols(j, count);
+        add_product<S>(coefficients, rows.middleCols(j, count), short_.segment(first_column + j, count));
       }
     }
     /// Says that so many rows were added to all columns.

@@ -36,11 +36,11 @@ struct CostSource {
 template <class C, class T>
 class MatrixCost final : public CostSource<C> {
  public:
-  explicit MatrixCost(MatrixView<T> costs /* (n, m) */) : costs_(costs) {
+  MatrixCost(MatrixView<T> costs /* (n, m) */, const Execution& execution) : costs_(costs) {
     this->n = costs.rows();
     this->m = costs.cols();
     if constexpr (std::is_same_v<C, T>) this->in_memory = costs.data();
-    this->largest = static_cast<double>(costs.cwiseAbs().maxCoeff());
+    this->largest = largest_size(execution);
     this->source_part.setZero(this->n);
     this->target_part.setZero(this->m);
   }
@@ -54,6 +54,16 @@ class MatrixCost final : public CostSource<C> {
   }
 
  private:
+  double largest_size(const Execution& execution) const {
+    constexpr Index piece = 64;
+    Eigen::VectorXd most((costs_.rows() + piece - 1) / piece);
+    const Execution step = execution.for_step(static_cast<double>(costs_.size()));
+    parallel_for_pieces(costs_.rows(), piece, step, [&](Index first, Index count) {
+      most[first / piece] = static_cast<double>(costs_.middleRows(first, count).cwiseAbs().maxCoeff());
+    });
+    return most.maxCoeff();
+  }
+
   MatrixView<T> costs_;
 };
 
@@ -220,12 +230,25 @@ class SubsetCost final : public CostSource<C> {
   std::vector<Index> rows_, columns_;
 };
 
+/// Asks for a row of a tile before it is needed: rows of a tile lie apart, and what the processor foresees ends with
+/// one. Inline at any rate: GCC takes a function that only asks for one that does nothing, Eigen's included.
+template <class C>
+EIGEN_ALWAYS_INLINE void prefetch(const Eigen::Map<const RowMatrix<C>, 0, Eigen::OuterStride<>>& tile, Index row) {
+#if defined(__GNUC__) || defined(__clang__)
+  constexpr Index line = 64 / static_cast<Index>(sizeof(C));
+  if (row >= tile.rows()) return;
+  for (Index j = 0; j < tile.cols(); j += line) __builtin_prefetch(&tile.coeffRef(row, j));
+#endif
+}
+
 /// The costs of one problem as sweeps read them.
 template <class C>
 class Cost {
  public:
   using Tile = Eigen::Map<const RowMatrix<C>, 0, Eigen::OuterStride<>>;
   static constexpr Index tile_columns = 1024;
+  /// Rows in memory are read whole where they fit into the cache: what is foreseen of a row ends with a tile.
+  Index row_piece() const { return is_in_memory() && m() <= 8 * tile_columns ? m() : std::min(m(), tile_columns); }
 
   explicit Cost(const CostSource<C>& source) : source_(source), memory_(source.in_memory) {}
 

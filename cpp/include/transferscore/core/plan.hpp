@@ -33,7 +33,7 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
                    const Eigen::VectorXd& row /* (n,) */, const Eigen::VectorXd& column /* (m,) */,
                    const LabelPair& labels, const Execution& whole) {
   const Execution execution = whole.for_step(exponential * cost.entries());
-  const Index n = cost.n(), m = cost.m(), width = Cost<C>::tile_columns;
+  const Index n = cost.n(), m = cost.m(), width = std::min(m, Cost<C>::tile_columns);
   const C per_epsilon = static_cast<C>(1 / epsilon);
   const RoundedColumns<C> rounded(marginals.weighted(column));
   const Eigen::VectorX<S> weights = rounded.corrections.matrix().template cast<S>();
@@ -46,7 +46,7 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
   std::vector<LabelTable> tables;
   for (Index stripe = 0; stripe < stripes.count(); ++stripe)
     tables.emplace_back(labels, stripes.first(stripe), stripes.end(stripe));
-  constexpr Index rows_at_once = 64;
+  constexpr Index rows_at_once = 8;
 
   parallel_for(stripes.count(), execution, [&](Index stripe) {
     typename ColumnSums<S>::OfStripe columns(sums, stripe);
@@ -68,9 +68,10 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
         const auto w = weights.segment(j, p.cols());
         const auto exponents = rounded.exponents.segment(j, p.cols());
         for (Index k = 0; k < rows; ++k) {
+          prefetch(c, k + 1);
           const C exponent = static_cast<C>(static_cast<S>(std::max(row_exponents[i + k], lowest<C>)));
-          p.row(k).array() = ((exponents - c.row(k).array() * per_epsilon) + exponent).template cast<S>().exp() *
-                             (w.transpose().array() * u[k]);
+          const auto terms = ((exponents - c.row(k).array() * per_epsilon) + exponent).template cast<S>();
+          p.row(k).array() = terms.max(least_exponent<S>).exp() * (w.transpose().array() * u[k]);
         }
         const Eigen::VectorXd mass = p.rowwise().sum().template cast<double>();
         result.r.segment(i, rows) += mass;
@@ -96,7 +97,7 @@ template <class C>
 void write_plan(const CostSource<C>& source, double epsilon, const Marginals& marginals,
                 const Eigen::VectorXd& row /* (n,) */, const Eigen::VectorXd& column /* (m,) */,
                 Eigen::Map<RowMatrix<double>> plan /* (n, m) */, const Execution& execution) {
-  constexpr Index rows_at_once = 64;
+  constexpr Index rows_at_once = 8;
   const Cost<C> cost(source);
   parallel_for_pieces(cost.n(), rows_at_once, execution, [&](Index i, Index rows) {
     RowMatrix<C> buffer;

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "column_sums.hpp"
+#include "compact.hpp"
 #include "cost.hpp"
 
 namespace transferscore {
@@ -44,6 +45,11 @@ struct Sweep {
 template <class C>
 constexpr double lowest = sizeof(C) == 4 ? -1e30 : -1e300;
 
+/// The least exponent whose exponential is a normal number of the type. Smaller ones are as good as nothing in a sum,
+/// but processors take many times as long for them.
+template <class S>
+constexpr S least_exponent = sizeof(S) == 4 ? S(-87) : S(-708);
+
 /// Exponents of the columns, rounded to the type of costs that are subtracted from them, and what makes good for it.
 template <class C>
 struct RoundedColumns {
@@ -58,29 +64,36 @@ struct RoundedColumns {
 /// Multiplications that take as long as one exponential.
 constexpr double exponential = 4;
 
+/// The type in which sums over a kernel of type K are taken.
+template <class K>
+using Arithmetic = std::conditional_t<std::is_same_v<K, Compact>, float, K>;
+
 /// What a type can lose below its range without a sum noticing.
-template <class S>
-constexpr double least_share = sizeof(S) == 4 ? 1e-30 : 1e-290;
+template <class K>
+constexpr double least_share = std::is_same_v<K, double> ? 1e-290 : 1e-30;
 
 /// Least over the entries that carry weight.
 inline double least_where_weighted(const Eigen::VectorXd& values, const Eigen::VectorXd& weights) {
   return (weights.array() > 0).select(values.array(), std::numeric_limits<double>::infinity()).minCoeff();
 }
 
-/// b_j exp(column_j - C_ij / epsilon), each row divided by its largest term, kept in memory for many sweeps.
-template <class S>
+/// b_j exp(column_j - C_ij / epsilon), each row divided by its largest term, kept in memory for many sweeps. K: float,
+/// double or Compact.
+template <class K>
 class StoredKernel {
  public:
+  using S = Arithmetic<K>;
+
   bool is_empty() const { return kernel_.rows() == 0; }
   void clear() { kernel_ = {}; }
 
-  /// To be filled for these exponents, row by row.
+  /// To be filled for these exponents, some rows at a time.
   void prepare(Index n, Eigen::VectorXd exponents /* (m,) column + log b */) {
     exponents_ = std::move(exponents);
     divisors_.resize(n);
-    if (is_empty()) kernel_ = LargeMatrix<S>(n, exponents_.size());
+    if (is_empty()) kernel_ = LargeMatrix<K>(n, exponents_.size());
   }
-  S* row(Index i) { return kernel_.data() + i * kernel_.cols(); }
+  K* row(Index i) { return kernel_.data() + i * kernel_.cols(); }
   void divided(Index i, double log_of_divisor) { divisors_[i] = log_of_divisor; }
 
   /// A sweep that reads the matrix once; none where potentials are too far from those that the kernel was made for.
@@ -101,9 +114,9 @@ class StoredKernel {
       typename ColumnSums<S>::OfStripe stripe_sums(sums, stripe);
       for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_in_cache(m)) {
         const Index rows = std::min(rows_in_cache(m), stripes.end(stripe) - i);
-        const auto block = kernel_.view().middleRows(i, rows);
+        const auto block = rows_of(i, rows);
         auto block_sums = row_sums.segment(i, rows);
-        block_sums = sums_over_columns(block, weights);
+        block_sums = sums_over_columns<S>(block, weights);
         const auto a = marginals.a.segment(i, rows).array();
         coefficients.segment(i, rows) = (a > 0).select(a / block_sums.array(), 0.0);
         stripe_sums.add(0, block, coefficients.segment(i, rows).template cast<S>().eval());
@@ -112,8 +125,8 @@ class StoredKernel {
     });
 
     const Eigen::VectorXd column_sums = sums.total(execution);
-    if (!(least_where_weighted(row_sums, marginals.a) > least_share<S> * weights.sum()) ||
-        !(least_where_weighted(column_sums, marginals.b) > least_share<S> * coefficients.sum()))
+    if (!(least_where_weighted(row_sums, marginals.a) > least_share<K> * weights.sum()) ||
+        !(least_where_weighted(column_sums, marginals.b) > least_share<K> * coefficients.sum()))
       return std::nullopt;
     return Sweep{-((row_sums.array() * largest).log() + divisors_.array()),
                  marginals.per_weight(column_sums.array() * scaling / largest),
@@ -121,22 +134,23 @@ class StoredKernel {
   }
 
   /// As many rows as are still in cache when they are read a second time.
-  static Index rows_in_cache(Index m) { return std::clamp<Index>(96 * 1024 / m, 1, 64); }
-
- private:
-  /// Short sums in S, long ones in double: (rows,)
-  template <class Block>
-  static Eigen::VectorXd sums_over_columns(const Block& block /* (rows, m) */, const Eigen::VectorX<S>& weights) {
-    constexpr Index piece = 2048;
-    Eigen::VectorXd sums = Eigen::VectorXd::Zero(block.rows());
-    for (Index j = 0; j < block.cols(); j += piece) {
-      const Index count = std::min(piece, block.cols() - j);
-      sums += (block.middleCols(j, count) * weights.segment(j, count)).template cast<double>();
-    }
-    return sums;
+  static Index rows_in_cache(Index m) {
+    constexpr Index bytes = 384 * 1024;
+    const Index rows = std::clamp<Index>(bytes / static_cast<Index>(sizeof(K)) / m, 1, 64);
+    return rows < 4 ? rows : rows / 4 * 4;
   }
 
-  LargeMatrix<S> kernel_;      // (n, m)
+ private:
+  auto rows_of(Index first, Index count) const {
+    if constexpr (std::is_same_v<K, Compact>) {
+      const Index m = kernel_.cols();
+      return CompactRows{kernel_.data() + first * m, count, m, m};
+    } else {
+      return kernel_.view().middleRows(first, count);
+    }
+  }
+
+  LargeMatrix<K> kernel_;      // (n, m)
   Eigen::VectorXd exponents_;  // (m,) column + log b that are in it
   Eigen::VectorXd divisors_;   // (n,) logarithm of what each row was divided by
 };
@@ -153,8 +167,11 @@ class LogDomainSweep {
         columns_(marginals.weighted(column)),
         weights_(columns_.corrections.matrix().template cast<S>()) {}
 
+  Sweep run(const Execution& execution) const { return run<S>(nullptr, execution); }
+
   /// `keep`: where the kernel stays for later sweeps, or null.
-  Sweep run(StoredKernel<S>* keep, const Execution& whole) const {
+  template <class K>
+  Sweep run(StoredKernel<K>* keep, const Execution& whole) const {
     const Index n = cost_.n(), m = cost_.m();
     const Execution execution = whole.for_step(exponential * cost_.entries());
     Sweep result{Eigen::VectorXd(n), {}, {}};
@@ -162,15 +179,17 @@ class LogDomainSweep {
     if (keep != nullptr) keep->prepare(n, columns_.exponents.transpose().template cast<double>());
     const Stripes stripes(n);
     ColumnSums<S> sums(stripes.count(), m);
-    const Index rows_at_once = std::min(n, cost_.is_in_memory() ? StoredKernel<S>::rows_in_cache(m) : 64);
+    const Index rows_at_once = std::min(n, cost_.is_in_memory() ? StoredKernel<K>::rows_in_cache(m) : 64);
+    constexpr bool in_place = std::is_same_v<K, S>;
 
     parallel_for(stripes.count(), execution, [&](Index stripe) {
       typename ColumnSums<S>::OfStripe stripe_sums(sums, stripe);
-      Block block(rows_at_once, m, keep == nullptr);
+      Block block(rows_at_once, m, cost_.row_piece(), keep == nullptr || !in_place);
       for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += rows_at_once) {
         block.first_row = i;
         block.rows = std::min(rows_at_once, stripes.end(stripe) - i);
-        if (keep != nullptr) block.values = keep->row(i);
+        if constexpr (in_place)
+          if (keep != nullptr) block.values = keep->row(i);
         for (Index t = 0; t < block.n_tiles; ++t) {
           execution.check();
           exponentiate(block, t);
@@ -178,6 +197,8 @@ class LogDomainSweep {
         settle_rows(block, result.row, coefficients, keep);
         for (Index t = 0; t < block.n_tiles; ++t) add_to_columns(block, t, coefficients, keep != nullptr, stripe_sums);
         stripe_sums.added(block.rows);
+        if constexpr (!in_place)
+          if (keep != nullptr) narrow(block.values, block.rows * m, keep->row(i));
       }
     });
 
@@ -189,16 +210,15 @@ class LogDomainSweep {
   }
 
  private:
-  static constexpr Index width = Cost<C>::tile_columns;
-
   /// A block of rows of the kernel in tiles; in each tile a row is divided by its largest term there.
   struct Block {
-    Block(Index most_rows, Index columns, bool needs_values)
+    Block(Index most_rows, Index columns, Index tile_width, bool needs_values)
         : m(columns),
+          width(tile_width),
           n_tiles((m + width - 1) / width),
           own(needs_values ? most_rows : 0, needs_values ? m : 0),
           values(own.data()),
-          terms(std::min(width, m)),
+          terms(width),
           largest(most_rows, n_tiles),
           sums(most_rows, n_tiles) {}
 
@@ -206,7 +226,7 @@ class LogDomainSweep {
       return {values + t * width, rows, std::min(width, m - t * width), Eigen::OuterStride<>(m)};
     }
 
-    Index m, n_tiles, first_row = 0, rows = 0;
+    Index m, width, n_tiles, first_row = 0, rows = 0;
     RowMatrix<S> own;
     S* values;                                 // (rows, m)
     RowMatrix<C> costs;                        // (rows, width) where they are not in memory
@@ -217,20 +237,23 @@ class LogDomainSweep {
 
   void exponentiate(Block& block, Index t) const {
     auto tile = block.tile(t);
-    const auto costs = cost_.tile(block.first_row, block.rows, t * width, tile.cols(), block.costs);
-    const auto exponents = columns_.exponents.segment(t * width, tile.cols());
+    const Index first = t * block.width;
+    const auto costs = cost_.tile(block.first_row, block.rows, first, tile.cols(), block.costs);
+    const auto exponents = columns_.exponents.segment(first, tile.cols());
     auto terms = block.terms.head(tile.cols());
     for (Index k = 0; k < block.rows; ++k) {
+      prefetch(costs, k + 1);
       terms = exponents - costs.row(k).array() * per_epsilon_;
       const C most = terms.maxCoeff();
-      tile.row(k).array() = (terms - most).template cast<S>().exp();
+      tile.row(k).array() = (terms - most).template cast<S>().max(least_exponent<S>).exp();
       block.largest(k, t) = static_cast<double>(most);
     }
-    block.sums.col(t).head(block.rows) = (tile * weights_.segment(t * width, tile.cols())).template cast<double>();
+    block.sums.col(t).head(block.rows) = sums_over_columns<S>(tile, weights_.segment(first, tile.cols()));
   }
 
   /// Row potentials and what rows count in columns; `largest` becomes what tiles are to be multiplied by.
-  void settle_rows(Block& block, Eigen::VectorXd& row, Eigen::VectorXd& coefficients, StoredKernel<S>* keep) const {
+  template <class K>
+  void settle_rows(Block& block, Eigen::VectorXd& row, Eigen::VectorXd& coefficients, StoredKernel<K>* keep) const {
     for (Index k = 0; k < block.rows; ++k) {
       const Index i = block.first_row + k;
       auto factors = block.largest.row(k);
@@ -248,7 +271,7 @@ class LogDomainSweep {
     auto tile = block.tile(t);
     const auto factors = block.largest.col(t).head(block.rows);
     const auto rows = coefficients.segment(block.first_row, block.rows);
-    sums.add(t * width, tile, rows.cwiseProduct(factors).template cast<S>().eval());
+    sums.add(t * block.width, tile, rows.cwiseProduct(factors).template cast<S>().eval());
     if (is_kept && block.n_tiles > 1)
       for (Index k = 0; k < block.rows; ++k) tile.row(k) *= static_cast<S>(factors[k]);
   }
