@@ -250,7 +250,7 @@ def test_a_mapped_file_is_read_in_chunks(tmp_path, monkeypatch):
     mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=X.shape)
     mapped[:] = X
     mapped.flush()
-    monkeypatch.setattr("transferscore._statistics.CHUNK", 64 * 16 * 4)
+    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 64 * 16 * 4)
     chunked = FeatureStatistics().partial_fit(
         np.memmap(tmp_path / "x", np.float32, "r", shape=X.shape), y
     )
@@ -274,7 +274,7 @@ def test_a_data_set_that_is_no_array_is_read_in_chunks(monkeypatch):
             self.most = max(self.most, rows.stop - rows.start)
             return X[rows]
 
-    monkeypatch.setattr("transferscore._statistics.CHUNK", 100 * 16 * 8)
+    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 100 * 16 * 8)
     stored = Stored()
     statistics = FeatureStatistics().partial_fit(stored, y)
     assert stored.most == 100
@@ -286,7 +286,7 @@ def test_a_bad_chunk_adds_nothing(tmp_path, monkeypatch):
     X[900, 3] = np.nan
     mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=X.shape)
     mapped[:] = X
-    monkeypatch.setattr("transferscore._statistics.CHUNK", 64 * 16 * 8)
+    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 64 * 16 * 8)
     statistics = FeatureStatistics()
     with pytest.raises(ValueError, match="`features` must be finite, got nan at row 900, column 3"):
         statistics.partial_fit(mapped, y)

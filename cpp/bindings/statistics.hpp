@@ -6,9 +6,9 @@
 
 namespace transferscore {
 
-/// (n, unit, mean (d,), scatter (d, d), counts (K,), offsets (K, d), radial_third (d,), radial_fourth)
-using StatisticsTuple =
-    std::tuple<Index, double, Array<double>, Array<double>, Array<double>, Array<double>, Array<double>, double>;
+/// (n, unit, mean (d,), mean_rest (d,), scatter (d, d), counts (K,), offsets (K, d), radial_third (d,), radial_fourth)
+using StatisticsTuple = std::tuple<Index, double, Array<double>, Array<double>, Array<double>, Array<double>,
+                                   Array<double>, Array<double>, double>;
 
 /// (size, size) of which the lower triangle counts; the upper one repeats it.
 inline py::array_t<double> symmetric_array(const Eigen::MatrixXd& lower) {
@@ -22,6 +22,7 @@ inline StatisticsTuple to_tuple(const FeatureStatistics& s) {
   return {s.n,
           s.unit,
           to_array(s.mean),
+          to_array(s.mean_rest),
           symmetric_array(s.scatter),
           to_array(s.counts),
           to_array(offsets),
@@ -34,14 +35,15 @@ inline FeatureStatistics from_tuple(const StatisticsTuple& tuple) {
   s.n = std::get<0>(tuple);
   s.unit = std::get<1>(tuple);
   s.mean = to_vector(std::get<2>(tuple));
-  s.scatter = matrix_view(std::get<3>(tuple)).transpose();  // symmetric: read in the order in which it lies
-  s.counts = to_vector(std::get<4>(tuple));
-  s.offsets = matrix_view(std::get<5>(tuple)).transpose();
-  s.radial_third = to_vector(std::get<6>(tuple));
-  s.radial_fourth = std::get<7>(tuple);
+  s.mean_rest = to_vector(std::get<3>(tuple));
+  s.scatter = matrix_view(std::get<4>(tuple)).transpose();  // symmetric: read in the order in which it lies
+  s.counts = to_vector(std::get<5>(tuple));
+  s.offsets = matrix_view(std::get<6>(tuple)).transpose();
+  s.radial_third = to_vector(std::get<7>(tuple));
+  s.radial_fourth = std::get<8>(tuple);
   const Index d = s.d();
-  if (s.scatter.rows() != d || s.scatter.cols() != d || s.offsets.rows() != d || s.radial_third.size() != d ||
-      s.offsets.cols() != s.n_classes())
+  if (s.mean_rest.size() != d || s.scatter.rows() != d || s.scatter.cols() != d || s.offsets.rows() != d ||
+      s.radial_third.size() != d || s.offsets.cols() != s.n_classes())
     throw std::invalid_argument("expected statistics of one number of features and classes");
   return s;
 }

@@ -38,7 +38,12 @@ from transferscore._scores import (
     task_transferability,
     transrate,
 )
-from transferscore._statistics import FeatureStatistics
+from transferscore._statistics import (
+    FeatureStatistics,
+    LabelStatistics,
+    PredictionStatistics,
+    SecondPass,
+)
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.transport import (
     OTCECalibration,
@@ -61,13 +66,16 @@ __all__ = [
     "FeatureStatistics",
     "HScoreResult",
     "KNNResult",
+    "LabelStatistics",
     "LogMEResult",
     "MaximalHScoreResult",
     "NLEEPResult",
     "OTCECalibration",
     "OTCEResult",
     "OTCESpread",
+    "PredictionStatistics",
     "Score",
+    "SecondPass",
     "SinkhornResult",
     "__version__",
     "coding_rate",

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 Features = NDArray[np.float32] | NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# n, unit, mean (d,), scatter (d, d), counts (K,), offsets (K, d), radial_third (d,), radial_fourth
-Statistics = tuple[int, float, Matrix, Matrix, Matrix, Matrix, Matrix, float]
+# n, unit, mean (d,), mean_rest (d,), scatter (d, d), counts (K,), offsets (K, d),
+# radial_third (d,), radial_fourth
+Statistics = tuple[int, float, Matrix, Matrix, Matrix, Matrix, Matrix, Matrix, float]
 
 class Extension(Protocol):
     __version__: str
@@ -116,6 +117,17 @@ class Extension(Protocol):
         *,
         n_threads: int,
     ) -> float: ...
+    # Of the pairs that occur, by source and then target class: source ids, target ids, samples.
+    def pair_counts(
+        self,
+        source_ids: NDArray[np.int32],
+        n_source_classes: int,
+        target_ids: NDArray[np.int32],
+        n_target_classes: int,
+        *,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]: ...
+    def nce_of_counts(self, source_ids: NDArray[np.int32], counts: NDArray[np.int64]) -> float: ...
     def leep(
         self,
         outputs: Features,
@@ -126,6 +138,28 @@ class Extension(Protocol):
         softmax: bool,
         n_threads: int,
     ) -> float: ...
+    # n P(y, z) (K, C_s)
+    def label_masses(
+        self,
+        outputs: Features,
+        ids: NDArray[np.int32],
+        n_classes: int,
+        *,
+        normalise: bool,
+        softmax: bool,
+        n_threads: int,
+    ) -> Matrix: ...
+    # Sums over the samples of each label, of log sum_z P(y|z) theta_iz and without the log: (K,).
+    def label_likelihoods(
+        self,
+        outputs: Features,
+        ids: NDArray[np.int32],
+        conditional: Matrix,
+        *,
+        normalise: bool,
+        softmax: bool,
+        n_threads: int,
+    ) -> tuple[Matrix, Matrix]: ...
     def first_bad_row(
         self, outputs: Features, tolerance: float, n_threads: int
     ) -> tuple[int, float, float]: ...

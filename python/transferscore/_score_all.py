@@ -1,93 +1,30 @@
 """Many scores of one model, from one pass over its features."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from transferscore import _checks, _threads
 from transferscore._backend import backend
 from transferscore._checks import Floats, IgnoreIndex, Labels
-from transferscore._scores import OTHERS, REGISTRY, leep, nce
-from transferscore._scores.lfc import warn_of_constant_features
-from transferscore._scores.linear_mse import RIDGE
+from transferscore._scores import OTHERS, REGISTRY, nce
+from transferscore._scores._registry import collected
 from transferscore._scores.transrate import EPSILON
+from transferscore._statistics.features import OF_SUMS, FeatureStatistics
 
-
-class _OnePass:
-    """Scores from the Gram matrix of all samples, summed once, and of one factorisation each.
-
-    With no more samples than features the Gram matrix of the samples is the smaller one, and
-    single calls are as fast: there is no `_OnePass` for these.
-    """
-
-    def __init__(self, X: Floats, y: Labels, n_threads: int) -> None:
-        self.X, self.y, self.n_threads = X, y, n_threads
-        self.sums = backend.feature_statistics(X, y.ids, y.n_classes, n_threads=n_threads)
-        self._logme: tuple[float, NDArray[np.float64]] | None = None
-
-    def h_score(self, ledoit_wolf: bool = False) -> float:
-        values, *_ = backend.h_score_of_statistics(
-            self.sums,
-            ledoit_wolf=ledoit_wolf,
-            intensity=0.0,
-            adjust_for_chance=False,
-            n_threads=self.n_threads,
-        )
-        return float(values[0])
-
-    def h_score_shrinkage(self) -> float:
-        return self.h_score(ledoit_wolf=True)
-
-    def logme(self) -> float:
-        return self._linear_models()[0]
-
-    def effective_rank(self) -> float:
-        return float(backend.effective_rank_of_eigenvalues(self._linear_models()[1]))
-
-    def linear_mse(self) -> float:
-        errors, _ = backend.linear_mse_of_statistics(
-            self.sums, of_evidence=False, ridge=RIDGE, n_threads=self.n_threads
-        )
-        return -float(errors.sum())
-
-    def transrate(self) -> float:
-        return backend.transrate_of_statistics(
-            self.sums,
-            self.X,
-            self.y.ids,
-            epsilon=EPSILON,
-            uniform=False,
-            n_threads=self.n_threads,
-        )
-
-    def lfc(self) -> float:
-        value, is_defined = backend.lfc_of_statistics(self.sums, n_threads=self.n_threads)
-        if not is_defined:
-            warn_of_constant_features()
-        return float(value)
-
-    def _linear_models(self) -> tuple[float, NDArray[np.float64]]:
-        """LogME and the eigenvalues of X^T X: one reduction to tridiagonal form gives both."""
-        if self._logme is None:
-            evidences, *_, eigenvalues = backend.logme_of_statistics(
-                self.sums, fixed_point=None, weights=False, n_threads=self.n_threads
-            )
-            self._logme = float(evidences.mean()), eigenvalues
-        return self._logme
-
-
-ONE_PASS: dict[str, Callable[[_OnePass], float]] = {
-    "h_score": _OnePass.h_score,
-    "h_score_shrinkage": _OnePass.h_score_shrinkage,
-    "logme": _OnePass.logme,
-    "linear_mse": _OnePass.linear_mse,
-    "transrate": _OnePass.transrate,
-    "lfc": _OnePass.lfc,
-    "effective_rank": _OnePass.effective_rank,
-}
+# What the sums over all samples give, alone or, of TransRate, a large part.
+ONE_PASS = (
+    "h_score",
+    "h_score_shrinkage",
+    "logme",
+    "linear_mse",
+    "transrate",
+    "lfc",
+    "effective_rank",
+)
 OF_PROBABILITIES = ("leep", "nce")
 
 
@@ -164,30 +101,12 @@ def score_all(
         features, labels, ignore_index=ignore_index, n_threads=n_threads
     )
     n, d = X.shape
-    one_pass = None
-    if n > d + 1 and len(ONE_PASS.keys() & asked) > 1:
-        one_pass = _OnePass(X, y, n_threads)
-
-    def compute(name: str) -> float:
-        if name in OF_PROBABILITIES:
-            return _of_probabilities(name, source_probabilities, labels, ignore_index, n_threads)
-        if one_pass is not None and name in ONE_PASS:
-            return ONE_PASS[name](one_pass)
-        score = {**REGISTRY, **OTHERS}[name]
-        arguments = (X,) if score.needs == ("features",) else (X, y.ids[0])
-        return float(score.compute(*arguments, n_threads=n_threads))
-
-    values, errors = {}, {}
-    for name in asked:
-        try:
-            values[name] = compute(name)
-        except (ValueError, TypeError, MemoryError, OverflowError) as error:
-            errors[name] = error
-    if not values:
-        raise next(iter(errors.values()))
-    for name, reason in errors.items():
-        warnings.warn(f"`{name}` was not scored: {reason}", UserWarning, stacklevel=2)
-    return values
+    # With no more samples than features the Gram matrix of the samples is the smaller one, and
+    # single calls are as fast.
+    pays = n > d + 1 and len(set(asked).intersection(ONE_PASS)) > 1
+    model = _Model(X, y, pays, (source_probabilities, labels, ignore_index), n_threads)
+    with _threads.num_threads(n_threads):
+        return collected(asked, model.score)
 
 
 def _asked(scores: Any, with_probabilities: bool) -> list[str]:
@@ -201,16 +120,60 @@ def _asked(scores: Any, with_probabilities: bool) -> list[str]:
     return _checks.score_names(scores, everything, OF_PROBABILITIES)
 
 
-def _of_probabilities(
-    name: str,
-    probabilities: Any,
-    labels: ArrayLike,
-    ignore_index: IgnoreIndex,
-    n_threads: int,
-) -> float:
-    theta, (ids, _) = _checks.outputs_and_labels(
-        probabilities, labels, transform=None, ignore_index=ignore_index, n_threads=n_threads
-    )
-    if name == "leep":
-        return leep(theta, ids, n_threads=n_threads)
-    return nce(source_labels=theta.argmax(axis=1), target_labels=ids, n_threads=n_threads)
+@dataclass
+class _Model:
+    """What scores share: checked inputs, the sums over all samples, factors."""
+
+    X: Floats
+    y: Labels
+    one_pass: bool
+    outputs: tuple[Any, ArrayLike, IgnoreIndex]
+    n_threads: int
+
+    def score(self, name: str) -> float:
+        if name in OF_PROBABILITIES:
+            return self._of_probabilities(name)
+        if self.one_pass and name in ONE_PASS:
+            return self._transrate() if name == "transrate" else OF_SUMS[name](self._statistics)
+        score = {**REGISTRY, **OTHERS}[name]
+        arguments = (self.X,) if score.needs == ("features",) else (self.X, self.y.ids[0])
+        return float(score.compute(*arguments, n_threads=self.n_threads))
+
+    @cached_property
+    def _statistics(self) -> FeatureStatistics:
+        return FeatureStatistics._of(self.X, self.y.ids[0], self.y.n_classes[0], self.n_threads)
+
+    @cached_property
+    def _theta(self) -> Floats:
+        probabilities, labels, ignore_index = self.outputs
+        theta, _ = _checks.distributions(
+            probabilities,
+            labels,
+            transform=None,
+            ignore_index=ignore_index,
+            n_threads=self.n_threads,
+        )
+        return theta
+
+    def _transrate(self) -> float:
+        return backend.transrate_of_statistics(
+            self._statistics._known(),
+            self.X,
+            self.y.ids,
+            epsilon=EPSILON,
+            uniform=False,
+            n_threads=self.n_threads,
+        )
+
+    def _of_probabilities(self, name: str) -> float:
+        ids = self.y.ids[0]
+        if name == "nce":
+            return nce(source_labels=self._theta.argmax(axis=1), target_labels=ids)
+        return backend.leep(
+            self._theta,
+            ids,
+            self.y.n_classes[0],
+            normalise=False,
+            softmax=False,
+            n_threads=self.n_threads,
+        )

@@ -14,7 +14,8 @@ import struct
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -86,6 +87,7 @@ class _Role:
 
 _FEATURES = _Role("features", "(n, d)", 2, "biuf", "real numbers")
 _LABELS = _Role("labels", "(n,)", 1, "biufUS", "whole numbers, booleans or strings")
+_ANY = ("biufUS", "numbers or strings")
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,10 @@ def _open(path: Path, name: str) -> IO[bytes]:
         hint = " (pickles are never read)" if path.suffix.lower() in (".pkl", ".pickle") else ""
         ending = f"ends in '{printable(path.suffix)}'" if path.suffix else "has no suffix"
         raise _error(name, f"must be a .npy or .npz file, {ending}{hint}")
+    return _open_regular(path, name)
+
+
+def _open_regular(path: Path, name: str) -> IO[bytes]:
     try:
         # Asked before opening: to open a named pipe would wait for a writer for ever.
         mode = path.stat().st_mode
@@ -324,17 +330,35 @@ def _check_header(header: _Header, n_bytes: int, name: str, role: _Role) -> None
 # --------------------------------------------------------------------------- one archive
 
 
+def load_archive(path: PathLike, ndims: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+    """Load the arrays of these names and dimensions from an archive, where it has them.
+
+    For files that this package wrote, or that claim it: they may have any suffix.
+    """
+    name = f"'{printable(path)}'"
+    with _open_regular(Path(path), name) as stream, _archive(stream, name) as archive:
+        found = {_array_name(member): member for member in archive.infolist()}
+        return {
+            key: _load_member(archive, found[key], name, _Role(key, f"of {ndim} axes", ndim, *_ANY))
+            for key, ndim in ndims.items()
+            if key in found
+        }
+
+
 def _load_npz(stream: IO[bytes], name: str, role: _Role) -> NDArray[Any]:
+    with _archive(stream, name) as archive:
+        return _load_member(archive, _find_member(archive, name, role), name, role)
+
+
+@contextmanager
+def _archive(stream: IO[bytes], name: str) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; what is wrong with it, here or in the block, becomes a FileError."""
     start = stream.read(8)
     if not start.startswith(b"PK"):
         raise _error(name, f"must be a .npz archive, {_content(start)}")
     try:
         with zipfile.ZipFile(stream) as archive:
-            member = _find_member(archive, name, role)
-            inside = f"{name}, array '{printable(_array_name(member))}',"
-            _check_member(member, os.fstat(stream.fileno()).st_size, inside)
-            with archive.open(member) as data:
-                return _read_member(data, member, inside, role)
+            yield archive
     except FileError:
         raise
     except MemoryError as error:
@@ -342,6 +366,16 @@ def _load_npz(stream: IO[bytes], name: str, role: _Role) -> NDArray[Any]:
     except _ARCHIVE_ERRORS as error:
         reason = printable(error) or type(error).__name__
         raise _error(name, f"must be a .npz archive, is a damaged one: {reason}") from error
+
+
+def _load_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, role: _Role
+) -> NDArray[Any]:
+    assert archive.fp is not None
+    inside = f"{name}, array '{printable(_array_name(member))}',"
+    _check_member(member, os.fstat(archive.fp.fileno()).st_size, inside)
+    with archive.open(member) as data:
+        return _read_member(data, member, inside, role)
 
 
 def _find_member(archive: zipfile.ZipFile, name: str, role: _Role) -> zipfile.ZipInfo:

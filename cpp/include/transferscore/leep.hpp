@@ -104,6 +104,17 @@ RowMatrix<double> label_sums(const Predictions<T>& theta, const std::int32_t* id
   return sums;
 }
 
+/// body(i, sum_z P(y_i|z) theta_iz) for every sample, in pieces.
+template <class T, class Body>
+void for_each_prediction(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */,
+                         MatrixView<double> conditional /* (C_y, C_s) P(y|z) */, const Execution& execution,
+                         const Body& body) {
+  parallel_for_pieces(theta.n(), Predictions<T>::piece, execution, [&](Index first, Index count) {
+    for (Index i = first; i < first + count; ++i)
+      body(i, theta.dot(i, conditional.data() + ids[i] * theta.n_classes()));
+  });
+}
+
 /// 1/n sum_i value( sum_z P(y_i|z) theta_iz )
 template <class T, class Value>
 double mean_of_predictions(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */, Index n_labels,
@@ -114,10 +125,8 @@ double mean_of_predictions(const Predictions<T>& theta, const std::int32_t* ids 
 
   constexpr Index piece = Predictions<T>::piece;
   Eigen::VectorXd parts = Eigen::VectorXd::Zero((theta.n() + piece - 1) / piece);
-  parallel_for_pieces(theta.n(), piece, execution, [&](Index first, Index count) {
-    for (Index i = first; i < first + count; ++i)
-      parts[first / piece] += value(theta.dot(i, conditional.data() + ids[i] * theta.n_classes()));
-  });
+  const MatrixView<double> view(conditional.data(), conditional.rows(), conditional.cols());
+  for_each_prediction(theta, ids, view, execution, [&](Index i, double p) { parts[i / piece] += value(p); });
   return parts.sum() / static_cast<double>(theta.n());
 }
 
@@ -132,6 +141,43 @@ double leep(MatrixView<T> outputs /* (n, C_s) */, Rows rows, const std::int32_t*
     score = detail::mean_of_predictions(theta, ids, n_labels, [](double p) { return std::log(p); }, team);
   });
   return score;
+}
+
+/// Sums over the samples of each label.
+struct LabelLikelihoods {
+  Eigen::VectorXd logs;           // (C_y,) log sum_z P(y|z) theta_iz
+  Eigen::VectorXd probabilities;  // (C_y,) sum_z P(y|z) theta_iz
+};
+
+/// n P(y, z) (C_y, C_s) of (1), which samples in parts add up to.
+template <class T>
+RowMatrix<double> label_masses(MatrixView<T> outputs /* (n, C_s) */, Rows rows, const std::int32_t* ids /* (n,) */,
+                               Index n_labels, const Execution& execution) {
+  RowMatrix<double> masses;
+  with_team(execution, 2 * static_cast<double>(outputs.size()), [&](const Execution& team) {
+    masses = detail::label_sums(detail::Predictions<T>(outputs, rows, team), ids, n_labels, team);
+  });
+  return masses;
+}
+
+/// The sums of (2) over some of the samples, where P(y|z) is that of all.
+template <class T>
+LabelLikelihoods label_likelihoods(MatrixView<T> outputs /* (n, C_s) */, Rows rows, const std::int32_t* ids /* (n,) */,
+                                   MatrixView<double> conditional /* (C_y, C_s) */, const Execution& execution) {
+  Eigen::VectorXd p(outputs.rows()), log_p(outputs.rows());
+  with_team(execution, 2 * static_cast<double>(outputs.size()), [&](const Execution& team) {
+    const detail::Predictions<T> theta(outputs, rows, team);
+    detail::for_each_prediction(theta, ids, conditional, team, [&](Index i, double value) {
+      p[i] = value;
+      log_p[i] = std::log(value);
+    });
+  });
+  LabelLikelihoods sums{Eigen::VectorXd::Zero(conditional.rows()), Eigen::VectorXd::Zero(conditional.rows())};
+  for (Index i = 0; i < outputs.rows(); ++i) {
+    sums.logs[ids[i]] += log_p[i];
+    sums.probabilities[ids[i]] += p[i];
+  }
+  return sums;
 }
 
 /// A row that is not a distribution.

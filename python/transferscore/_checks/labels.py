@@ -86,6 +86,8 @@ def _from_objects(y: NDArray[Any], name: str) -> NDArray[Any]:
     kinds = {type(label) for label in y.flat}
     if all(issubclass(kind, str) for kind in kinds):
         return y.astype(str)
+    if all(issubclass(kind, bytes) for kind in kinds):  # HDF5 gives its strings so
+        return y.astype(np.bytes_)
     if all(issubclass(kind, (int, np.integer, np.bool_)) for kind in kinds):
         return y.astype(np.int64)
     names = ", ".join(sorted(kind.__name__ for kind in kinds))

@@ -1,6 +1,7 @@
 """The scores that rankings, commands and documentation offer, by name."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,3 +32,18 @@ class Score:
     higher_is_better: bool = True
     bounds: str = "any number"
     needs: tuple[str, ...] = ("features", "labels")
+
+
+def collected(names: Iterable[str], compute: Callable[[str], float]) -> dict[str, float]:
+    """The scores that can be computed; who called the caller is warned of the others."""
+    values, errors = {}, {}
+    for name in names:
+        try:
+            values[name] = compute(name)
+        except (ValueError, TypeError, MemoryError, OverflowError) as error:
+            errors[name] = error
+    if not values:
+        raise next(iter(errors.values()))
+    for name, reason in errors.items():
+        warnings.warn(f"`{name}` was not scored: {reason}", UserWarning, stacklevel=3)
+    return values
