@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arrays.hpp"
+#include "transferscore/core/large_matrix.hpp"
 #include "transferscore/core/statistics.hpp"
 
 namespace transferscore {
@@ -36,7 +37,9 @@ inline FeatureStatistics from_tuple(const StatisticsTuple& tuple) {
   s.unit = std::get<1>(tuple);
   s.mean = to_vector(std::get<2>(tuple));
   s.mean_rest = to_vector(std::get<3>(tuple));
-  s.scatter = matrix_view(std::get<4>(tuple)).transpose();  // symmetric: read in the order in which it lies
+  const auto scatter = matrix_view(std::get<4>(tuple));
+  s.scatter = large_matrix(scatter.cols(), scatter.rows());
+  s.scatter = scatter.transpose();  // symmetric: read in the order in which it lies
   s.counts = to_vector(std::get<5>(tuple));
   s.offsets = matrix_view(std::get<6>(tuple)).transpose();
   s.radial_third = to_vector(std::get<7>(tuple));

@@ -280,7 +280,7 @@ inline HScore h_score(const FeatureStatistics& s, const HScoreOptions& options, 
   const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(s.d());
   const double most = static_cast<double>(s.n_classes() - 1);
   with_team(execution, std::pow(static_cast<double>(s.d()), 3) / 3, [&](const Execution& team) {
-    Eigen::MatrixXd a = s.scatter;
+    Eigen::MatrixXd a = large_copy(s.scatter);
     regularise(a, weight, ridge, team);
     const Factor factor = factorise(a, least_pivot<double>, team);
     if (ridge == 0) score.rank = std::min(factor.rank(), s.n - 1);

@@ -55,7 +55,7 @@ inline Eigen::VectorXd outside_of_range(GramSystem system, const Execution& exec
 
 /// Q (C,) for one penalty.
 inline Eigen::VectorXd penalised_squares(const GramSystem& system, double lambda, const Execution& execution) {
-  Eigen::MatrixXd a = system.gram;
+  Eigen::MatrixXd a = large_copy(system.gram);
   a.diagonal().array() += lambda;
   if (!system.of_samples) {
     const Factor factor = factorise(a, least_ridge_pivot, execution);

@@ -108,7 +108,7 @@ std::optional<CodingRate> coding_rate_of_rows(const CentredFeatures<T>& z, const
 
 /// (1) from the scatter.
 inline double coding_rate_of_scatter(const FeatureStatistics& s, double epsilon, const Execution& execution) {
-  Eigen::MatrixXd a = s.scatter;
+  Eigen::MatrixXd a = large_copy(s.scatter);
   regularise(a, s.unit * s.unit / (static_cast<double>(s.n) * epsilon), 0, execution);
   return half_log_det(std::move(a), 0, execution)->value;
 }

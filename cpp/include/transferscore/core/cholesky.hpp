@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "large_matrix.hpp"
 #include "parallel.hpp"
 
 namespace transferscore {
@@ -119,7 +120,7 @@ inline Eigen::MatrixXd equilibrated(const Eigen::MatrixXd& lower /* (size, size)
   const Index r = factor.rank();
   factor.scale.resize(r);
   for (Index k = 0; k < r; ++k) factor.scale[k] = 1 / std::sqrt(lower(factor.kept[k], factor.kept[k]));
-  Eigen::MatrixXd a(r, r);
+  Eigen::MatrixXd a = large_matrix(r, r);
   parallel_for_pieces(r, 64, execution, [&](Index first, Index count) {
     for (Index k = first; k < first + count; ++k) {
       const double* column = lower.col(factor.kept[k]).data();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "large_matrix.hpp"
 #include "row_gram.hpp"
 #include "statistics.hpp"
 
@@ -190,6 +191,7 @@ inline GramSystem gram_system(const FeatureStatistics& statistics, bool centred)
   const double scale = centred ? 1.0 : inverse_power_of_two(statistics.mean.cwiseAbs().maxCoeff() + spread);
   const Eigen::VectorXd mean = statistics.mean * (centred ? 0.0 : scale);
   system.unit = statistics.unit / scale;
+  system.gram = large_matrix(system.d, system.d);
   system.gram = statistics.scatter * scale * scale;
   system.gram.selfadjointView<Eigen::Lower>().rankUpdate(mean, n);
   system.rhs = ((statistics.offsets * scale).colwise() + mean) * statistics.counts.asDiagonal();

@@ -114,8 +114,6 @@ inline FeatureStatistics merged(FeatureStatistics a, FeatureStatistics b) {
   s.n = a.n + b.n;
   s.unit = unit;
   detail::add_exactly(a.mean, a.mean_rest + n_b / n * difference, s.mean, s.mean_rest);
-  s.scatter = a.scatter + b.scatter;
-  s.scatter.selfadjointView<Eigen::Lower>().rankUpdate(difference, n_a * n_b / n);
   s.counts = a.counts + b.counts;
   s.offsets = (a.offsets.colwise() - n_b / n * difference) * a.counts.asDiagonal();
   s.offsets += (b.offsets.colwise() + n_a / n * difference) * b.counts.asDiagonal();
@@ -123,6 +121,9 @@ inline FeatureStatistics merged(FeatureStatistics a, FeatureStatistics b) {
   s.radial_third.setZero(s.d());
   detail::add_radial_moments(a, n_b / n * difference, s);
   detail::add_radial_moments(b, -n_a / n * difference, s);
+  s.scatter = std::move(a.scatter);
+  s.scatter += b.scatter;
+  s.scatter.selfadjointView<Eigen::Lower>().rankUpdate(difference, n_a * n_b / n);
   return s;
 }
 
