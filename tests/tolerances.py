@@ -15,6 +15,8 @@ MAPPED = 1e-7
 MERGED = 1e-8
 # Statistics of parts merged, against those of all samples at once.
 MERGED_STATISTICS = 1e-10
+# ... where the condition of the covariance, 1e12, leaves a few of sixteen digits.
+ILL_CONDITIONED = 1e-3
 # Level against level of the instruction set.
 LEVELS = {"float64": 1e-10, "float32": 1e-6}
 # Single-precision products after a correction of at most 1e-3: the square of that.

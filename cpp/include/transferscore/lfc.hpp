@@ -78,9 +78,12 @@ LfcTerms lfc_terms(const CentredFeatures<T>& z, const LabelSets& labels /* (1, n
         along_mean[i] = Eigen::Map<const Eigen::VectorXd>(row, d).dot(t.mean);
       },
       execution, [&](Index first_row, const auto& wave) { classes.add(first_row, wave, execution); });
+  // The centre is the mean but for its rounding, which counts where the mean is large.
+  along_mean.array() -= along_mean.mean();
   t.mean_spread = along_mean.squaredNorm();
   t.counts = classes.counts(0, 0, n_classes);
   t.offsets = classes.sums(0, 0, n_classes) * t.counts.cwiseInverse().asDiagonal();
+  t.offsets.colwise() -= (t.offsets * t.counts / static_cast<double>(n)).eval();
   t.squared_norm = squared_norm(smaller_gram<C>(z, all_rows(n).data(), n, true, execution), execution);
   return t;
 }
