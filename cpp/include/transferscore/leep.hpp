@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/parallel.hpp"
+#include "core/prefetch.hpp"
 
 namespace transferscore {
 
@@ -65,6 +66,11 @@ class Predictions {
     }
   }
 
+  /// Asks for what `add` will read.
+  EIGEN_ALWAYS_INLINE void foresee(Index i, Index first, Index count) const {
+    prefetch(outputs_.data() + i * n_classes() + first, count);
+  }
+
   /// sum_z weights_z theta_iz
   double dot(Index i, const double* weights /* (C_s,) */) const {
     const T* row = outputs_.data() + i * n_classes();
@@ -91,12 +97,13 @@ class Predictions {
 template <class T>
 RowMatrix<double> label_sums(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */, Index n_labels,
                              const Execution& execution) {
-  constexpr Index tile = 128;
+  constexpr Index tile = 128, ahead = 8;
   RowMatrix<double> sums = RowMatrix<double>::Zero(n_labels, theta.n_classes());
   parallel_for_pieces(theta.n_classes(), tile, execution, [&](Index first, Index count) {
     RowMatrix<double> part = RowMatrix<double>::Zero(n_labels, count);
     for (Index i = 0; i < theta.n(); ++i) {
       if (i % 4096 == 0) execution.check();
+      theta.foresee(i + ahead, first, count);
       theta.add(i, first, count, part.data() + ids[i] * count);
     }
     sums.middleCols(first, count) = part;

@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "types.hpp"
+#include "prefetch.hpp"
 
 namespace transferscore {
 
@@ -49,16 +49,6 @@ struct CompactRows {
 
 namespace detail {
 
-/// Asks for rows before they are needed, those below the block too: to ask for what is not there does no harm. See
-/// prefetch in core/cost.hpp.
-EIGEN_ALWAYS_INLINE void prefetch(const CompactRows& block, Index first_row, Index n_rows, Index first, Index count) {
-#if defined(__GNUC__) || defined(__clang__)
-  constexpr Index line = 64 / static_cast<Index>(sizeof(Compact));
-  for (Index i = first_row; i < first_row + n_rows; ++i)
-    for (Index j = first; j < first + count; j += line) __builtin_prefetch(block.row(i) + j);
-#endif
-}
-
 /// Adds sums of R rows times weights. Lanes are added up in an order of our own: the compiler must not choose one.
 template <int R>
 void add_sums_of_rows(const CompactRows& block, Index first, const float* weights /* (columns,) */,
@@ -68,7 +58,7 @@ void add_sums_of_rows(const CompactRows& block, Index first, const float* weight
   for (int r = 0; r < R; ++r) rows[r] = block.row(first + r);
   for (Index j = 0; j < block.cols(); j += piece) {
     const Index end = std::min(j + piece, block.cols()), whole = j + (end - j) / lanes * lanes;
-    prefetch(block, first + R, R, j, end - j);
+    for (int r = 0; r < R; ++r) prefetch(block.row(first + R + r) + j, end - j);
     float partial[R][lanes] = {};
     for (Index k = j; k < whole; k += lanes)
       for (Index l = 0; l < lanes; ++l)

@@ -9,6 +9,7 @@
 
 #include "frame.hpp"
 #include "large_matrix.hpp"
+#include "prefetch.hpp"
 
 namespace transferscore {
 
@@ -229,17 +230,6 @@ class SubsetCost final : public CostSource<C> {
   Index stride_;
   std::vector<Index> rows_, columns_;
 };
-
-/// Asks for a row of a tile before it is needed: rows of a tile lie apart, and what the processor foresees ends with
-/// one. Inline at any rate: GCC takes a function that only asks for one that does nothing, Eigen's included.
-template <class C>
-EIGEN_ALWAYS_INLINE void prefetch(const Eigen::Map<const RowMatrix<C>, 0, Eigen::OuterStride<>>& tile, Index row) {
-#if defined(__GNUC__) || defined(__clang__)
-  constexpr Index line = 64 / static_cast<Index>(sizeof(C));
-  if (row >= tile.rows()) return;
-  for (Index j = 0; j < tile.cols(); j += line) __builtin_prefetch(&tile.coeffRef(row, j));
-#endif
-}
 
 /// The costs of one problem as sweeps read them.
 template <class C>

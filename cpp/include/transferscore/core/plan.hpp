@@ -68,7 +68,7 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
         const auto w = weights.segment(j, p.cols());
         const auto exponents = rounded.exponents.segment(j, p.cols());
         for (Index k = 0; k < rows; ++k) {
-          prefetch(c, k + 1);
+          prefetch(c.data() + (k + 1) * c.outerStride(), c.cols());
           const C exponent = static_cast<C>(static_cast<S>(std::max(row_exponents[i + k], lowest<C>)));
           const auto terms = ((exponents - c.row(k).array() * per_epsilon) + exponent).template cast<S>();
           p.row(k).array() = terms.max(least_exponent<S>).exp() * (w.transpose().array() * u[k]);

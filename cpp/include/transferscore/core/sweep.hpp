@@ -242,7 +242,7 @@ class LogDomainSweep {
     const auto exponents = columns_.exponents.segment(first, tile.cols());
     auto terms = block.terms.head(tile.cols());
     for (Index k = 0; k < block.rows; ++k) {
-      prefetch(costs, k + 1);
+      prefetch(costs.data() + (k + 1) * costs.outerStride(), costs.cols());
       terms = exponents - costs.row(k).array() * per_epsilon_;
       const C most = terms.maxCoeff();
       tile.row(k).array() = (terms - most).template cast<S>().max(least_exponent<S>).exp();
