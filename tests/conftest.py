@@ -32,3 +32,16 @@ def network_features(
     signal = rng.normal(size=(n, rank)) + rng.normal(size=(n_classes, rank))[labels]
     mixed = signal @ rng.normal(size=(rank, d)) / np.sqrt(rank) + 0.3 * rng.normal(size=(n, d))
     return np.maximum(mixed + 0.2, 0), labels
+
+
+def iris() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Fisher's table in the version of R: features (150, 4), labels (150,)."""
+    table = np.loadtxt(Path(__file__).parent / "golden" / "iris.csv", delimiter=",")
+    return table[:, :4], table[:, 4].astype(np.int64)
+
+
+def toy() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Thirty samples of three features by formula, of which other libraries' scores are known."""
+    i, j = np.arange(30)[:, np.newaxis], np.arange(3)
+    y = np.arange(30) % 3
+    return (j + 1) * np.sin((i + 1) * (j + 1)) + (y[:, np.newaxis] == j), y

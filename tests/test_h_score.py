@@ -1,7 +1,6 @@
 """H-score: kernel against reference, laws, golden values, real data."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import transferscore
-from conftest import network_features
+from conftest import iris, network_features, toy
 from tolerances import (
     CORRECTED,
     FLOAT32,
@@ -436,11 +435,6 @@ def test_names_in_every_layer():
 # ------------------------------------------------------------------------ golden values
 
 
-def iris():
-    table = np.loadtxt(Path(__file__).parent / "golden" / "iris.csv", delimiter=",")
-    return table[:, :4], table[:, 4].astype(int)
-
-
 def test_golden_iris():
     # transformer-ranker's test suite (shrinkage, float32) and tllib run on the same table.
     X, y = iris()
@@ -449,12 +443,6 @@ def test_golden_iris():
     assert h_score(X, y, shrinkage="ledoit-wolf") * ratio == pytest.approx(1.1778424993, rel=GOLDEN)
     single = h_score(X.astype(np.float32), y, shrinkage="ledoit-wolf") * ratio
     assert single == pytest.approx(1.177842480406727, rel=GOLDEN)
-
-
-def toy():
-    i, j = np.arange(30)[:, np.newaxis], np.arange(3)
-    y = np.arange(30) % 3
-    return (j + 1) * np.sin((i + 1) * (j + 1)) + (y[:, np.newaxis] == j), y
 
 
 def test_golden_toy():

@@ -1,13 +1,14 @@
 """LogME: kernel against reference, conventions, laws, golden values, real data."""
 
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import network_features
+from conftest import iris, network_features, toy
+from published import fixed_point, onehot
 from tolerances import (
     EXACT_FIT,
     FLOAT32,
@@ -21,7 +22,7 @@ from tolerances import (
 )
 from transferscore import LogMEResult, logme, reference
 from transferscore._backend import backend
-from transferscore._scores.logme import CONVENTIONS, FixedPoint
+from transferscore._scores.logme import CONVENTIONS
 from transferscore.reference.logme import evidence
 
 SHAPES = {
@@ -173,6 +174,14 @@ def test_squares_beyond_float64_are_an_error_not_nan():
             logme(X, np.arange(600) % 2, convention=convention)
 
 
+def test_features_without_any_relation_have_no_fixed_point():
+    y = np.arange(60) % 3
+    for X in (np.zeros((60, 4)), np.repeat([1.0, -1.0], 30)[:, np.newaxis]):
+        assert np.isfinite(logme(X, y))
+        with pytest.raises(ValueError, match="none of the columns of `targets` may be orthogonal"):
+            logme(X, y, convention="tllib")
+
+
 def test_columns_of_zeros_are_left_out_and_said():
     X, y = network_features(100, 10, 3)
     Y = np.concatenate([np.eye(3)[y], np.zeros((100, 2))], axis=1).astype(int)
@@ -184,6 +193,10 @@ def test_columns_of_zeros_are_left_out_and_said():
     assert not result.weights[3:].any()
     with pytest.warns(UserWarning, match="column 0 of"):
         assert logme(X, np.zeros(100), regression=True) == 0
+    for convention in ("tllib", "thuml", "thuml-icml"):
+        with pytest.warns(UserWarning, match="left out: column 3 and 1 more"):
+            left_out = logme(X, Y, convention=convention)
+        assert left_out == pytest.approx(logme(X, y, convention=convention), rel=REORDERED)
     ones = np.ones((100, 1), int)
     assert logme(X, ones) == pytest.approx(reference.logme(X, ones), rel=FLOAT64)
 
@@ -261,17 +274,6 @@ def test_law_no_less_than_with_weights_of_zero_and_than_any_convention(problem):
 # ------------------------------------------------------------------------- golden values
 
 
-def iris():
-    table = np.loadtxt(Path(__file__).parent / "golden" / "iris.csv", delimiter=",")
-    return table[:, :4], table[:, 4].astype(int)
-
-
-def toy():
-    i, j = np.arange(30)[:, np.newaxis], np.arange(3)
-    y = np.arange(30) % 3
-    return (j + 1) * np.sin((i + 1) * (j + 1)) + (y[:, np.newaxis] == j), y
-
-
 @pytest.mark.parametrize(
     ("convention", "on_iris", "on_toy"),
     [
@@ -306,13 +308,13 @@ def test_conventions_are_the_fixed_point_in_plain_numpy(shape):
     X, y = network_features(*SHAPES[shape], 4)
     X = 3 * (X + np.random.default_rng(0).normal(size=X.shape))
     for name in ("tllib", "thuml", "thuml-icml", "transformer-ranker"):
-        expected = fixed_point(X, y, CONVENTIONS[name])
-        assert logme(X, y, convention=name) == pytest.approx(expected, rel=MAPPED)
+        expected = fixed_point(X, onehot(y), **asdict(CONVENTIONS[name]))[0]
+        assert logme(X, y, convention=name) == pytest.approx(expected.mean(), rel=MAPPED)
 
 
 def test_the_published_sum_with_too_few_terms():
     X, y = network_features(40, 70, 4)
-    rule = FixedPoint(tol=1e-3, epsilon=1e-5, all_terms=False)
+    expected = fixed_point(X, onehot(y), tol=1e-3, epsilon=1e-5, all_terms=False)[0]
     ids, empty = y.astype(np.int32), np.empty((0, 0))
     values = backend.logme(
         X,
@@ -323,34 +325,8 @@ def test_the_published_sum_with_too_few_terms():
         weights=False,
         n_threads=1,
     )[0]
-    assert values.mean() == pytest.approx(fixed_point(X, y, rule), rel=MAPPED)
+    np.testing.assert_allclose(values, expected, rtol=MAPPED)
     assert values.mean() > logme(X, y, convention="thuml") + 1
-
-
-def fixed_point(X, y, rule):
-    n, d = X.shape
-    s = np.linalg.svd(X.T @ X, compute_uv=False)
-    if not rule.all_terms:
-        s = s[: min(n, d)]
-    total, alpha, beta = 0.0, rule.alpha, rule.beta
-    for c in np.unique(y):
-        if not rule.carried:
-            alpha, beta = rule.alpha, rule.beta
-        t = (y == c) * 1.0
-        for _ in range(rule.max_iter):
-            lam = alpha / beta
-            m = X.T @ np.linalg.solve(X @ X.T + lam * np.eye(n), t)
-            gamma = np.sum(s / (s + lam))
-            norm, residual = m @ m, np.sum((t - X @ m) ** 2)
-            alpha = gamma / (norm + rule.epsilon)
-            beta = (n - gamma) / (residual + rule.epsilon)
-            if abs(alpha / beta - lam) / lam <= rule.tol:
-                break
-        eps = rule.epsilon if rule.epsilon_in_evidence else 0.0
-        logs = d * np.log(alpha) + n * np.log(beta) - np.sum(np.log(alpha + beta * s))
-        squares = beta * (residual + eps) + alpha * (norm + eps)
-        total += (logs - squares - n * np.log(2 * np.pi)) / (2 * n)
-    return total / len(np.unique(y))
 
 
 # ------------------------------------------------------------------------------ arguments

@@ -80,6 +80,15 @@ def _labelled(
     return X, Targets(y.ids[0], y.n_classes[0], np.empty((0, 0)), classes, is_vector=True)
 
 
+def no_fixed_point() -> ValueError:
+    """The error where the iteration of public programs leaves the range of float64."""
+    return ValueError(
+        "`features` must have squares within the range of float64, and none of the columns of "
+        "`targets` may be orthogonal to all of them: the iteration of public programs then divides "
+        "by zero; scale the values down, or take the maximum, convention='exact'"
+    )
+
+
 def features_of_width(features: ArrayLike, d: int) -> NDArray[np.float64]:
     """Features (n, d) of a model that was fitted to d of them."""
     X = real_matrix(features, "features")

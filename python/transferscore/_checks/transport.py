@@ -251,7 +251,8 @@ def from_extra(extra: str, module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        package = {"ot": "POT", "scipy.optimize": "SciPy"}[module]
+        packages = {"ot": "POT", "scipy": "SciPy", "sklearn": "scikit-learn"}
+        package = packages[module.partition(".")[0]]
         raise ModuleNotFoundError(
             f"this needs {package}, which is not installed; pip install 'transferscore[{extra}]'",
             name=error.name,

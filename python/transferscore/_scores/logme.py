@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass
 from typing import Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks, _threads
 from transferscore._backend import backend
@@ -29,12 +29,16 @@ class FixedPoint:
     beta: float = 1.0
 
 
+TLLIB = FixedPoint()
+THUML = FixedPoint(tol=1e-3, epsilon=1e-5)
+TRANSFORMER_RANKER = FixedPoint(tol=1e-3, epsilon=1e-5, carried=True)
+
 CONVENTIONS: dict[str, FixedPoint | None] = {
     "exact": None,
-    "tllib": FixedPoint(),
-    "thuml": FixedPoint(tol=1e-3, epsilon=1e-5),
+    "tllib": TLLIB,
+    "thuml": THUML,
     "thuml-icml": FixedPoint(epsilon=1e-5, epsilon_in_evidence=True),
-    "transformer-ranker": FixedPoint(tol=1e-3, epsilon=1e-5, carried=True),
+    "transformer-ranker": TRANSFORMER_RANKER,
 }
 
 
@@ -146,16 +150,39 @@ def logme(
     >>> round(logme(noise + np.eye(8)[labels], labels), 3)
     -0.733
     """
+    _checks.choice(convention, "convention", tuple(CONVENTIONS))
+    result = scored(
+        features,
+        targets,
+        CONVENTIONS[convention],
+        regression=regression,
+        ignore_index=ignore_index,
+        n_threads=n_threads,
+        weights=full_output,
+    )
+    return result if full_output else result.value
+
+
+def scored(
+    features: ArrayLike,
+    targets: ArrayLike,
+    rule: FixedPoint | None,
+    *,
+    regression: bool,
+    weights: bool,
+    ignore_index: IgnoreIndex = None,
+    n_threads: int | None = None,
+) -> LogMEResult:
+    """The result for any rule. Warnings point to whom called the function that calls this."""
     n_threads = _threads.resolve(n_threads)
     X, y = _checks.features_and_targets(
         features, targets, regression=regression, ignore_index=ignore_index, n_threads=n_threads
     )
-    _checks.choice(convention, "convention", tuple(CONVENTIONS))
-    result = evidences(X, y, CONVENTIONS[convention], n_threads=n_threads, weights=full_output)
+    result = evidences(X, y, rule, n_threads=n_threads, weights=weights)
     zeros = np.flatnonzero(result.beta == 0)
     if len(zeros):
-        warnings.warn(_says_nothing(zeros), UserWarning, stacklevel=2)
-    return result if full_output else result.value
+        warnings.warn(_says_nothing(zeros), UserWarning, stacklevel=3)
+    return result
 
 
 def evidences(
@@ -178,7 +205,11 @@ def evidences(
             n_threads=n_threads,
         )
     except OverflowError:
-        raise _checks.too_large("features") from None
+        raise (
+            _checks.too_large("features") if rule is None else _checks.no_fixed_point()
+        ) from None
+    for of_columns in (values, alpha, beta, gamma):  # with an epsilon, zeros would have evidence
+        of_columns[_zero_columns(y)] = 0
     says = beta > 0
     return LogMEResult(
         value=float(values[says].mean()) if says.any() else 0.0,
@@ -191,6 +222,11 @@ def evidences(
         classes=y.classes,
         _is_vector=y.is_vector,
     )
+
+
+def _zero_columns(y: _checks.Targets) -> NDArray[np.intp]:
+    """Columns of values that are all zero; no class that occurs is one."""
+    return np.flatnonzero(~y.values.any(axis=0)) if y.values.size else np.empty(0, np.intp)
 
 
 def _says_nothing(zeros: np.ndarray) -> str:
