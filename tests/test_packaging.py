@@ -28,6 +28,7 @@ EXTRAS = {
     "ot",
     "rich",
     "scipy",
+    "sklearn",
     "torch",
 }  # what modules may import beyond the dependencies of every installation
 

@@ -27,6 +27,8 @@ OF_THE_MOST = 1e-10
 TWO_DECIMALS = 5e-3
 # Golden values of other libraries, given to ten decimals.
 GOLDEN = 1e-9
+# transformer-ranker's values: roots of class sizes, and log 2 pi, are float32 there.
+FLOAT32_CONSTANTS = 1e-6
 # Absolute: rows of probabilities stored as float16 sum to 1.
 FLOAT16_SUM = 2**-11 + 1e-5
 # Optimal transport: kernel against reference. Costs and potentials in units of the mean cost, plans
@@ -74,3 +76,5 @@ PRINCIPAL = 1e-8
 # Absolute: posteriors, and log-likelihoods for each sample, after rounds of a fit that multiply
 # rounding.
 MIXTURE = 1e-8
+# Absolute: a mean probability by mixtures of clear clusters that were fitted from other starts.
+ANOTHER_START = 5e-3
