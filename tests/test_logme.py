@@ -47,6 +47,18 @@ def test_equals_the_reference(dtype, shape):
     assert logme(X, y) == pytest.approx(expected, rel=tolerance, abs=tolerance)
 
 
+@pytest.mark.parametrize("seed", [604, 2020, 2766])
+def test_the_highest_of_several_maxima(seed):
+    # The evidence has a second maximum, or rises again towards weights of zero.
+    rng = np.random.default_rng(seed)
+    n, d = {604: (11, 3), 2020: (5, 6), 2766: (8, 7)}[seed]
+    assert (rng.integers(4, 40), rng.integers(1, 12)) == (n, d)
+    n_classes = rng.integers(2, 4)
+    y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, n - n_classes)])
+    X = rng.normal(size=(n, d))
+    assert logme(X, y) == pytest.approx(reference.logme(X, y), rel=REARRANGED)
+
+
 @pytest.mark.parametrize("shape", ["n < d", "n > d", "several tiles"])
 def test_bits_do_not_depend_on_threads_or_layout(shape):
     n, d = SHAPES[shape]

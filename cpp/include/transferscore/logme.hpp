@@ -78,10 +78,11 @@ inline Eigen::MatrixXd evidences(const RidgePath& path, const Eigen::ArrayXd& la
   return values;
 }
 
-/// The zero of (3) between two penalties, by the secant of Illinois; bisection where it is slow.
-inline Maximum refine(const RidgePath& path, Index column, double low, double high, double fallback) {
+/// The zero of (3) beside the middle of three penalties where (2) is largest, by the secant of Illinois; bisection
+/// where it is slow.
+inline Maximum refine(const RidgePath& path, Index column, double low, double middle, double high) {
   Eigen::VectorXd z;
-  Maximum best{fallback};
+  Maximum best{middle};
   const double n = static_cast<double>(path.system().n);
   const auto slope = [&](double log_lambda) {
     const double lambda = std::exp(log_lambda);
@@ -90,7 +91,17 @@ inline Maximum refine(const RidgePath& path, Index column, double low, double hi
     const double pull = fit.within_rounding ? 0 : n * lambda * fit.squared_norm / fit.penalised;
     return path.effective_parameters(lambda) - pull;
   };
-  double a = std::log(low), b = std::log(high), at_a = slope(a), at_b = slope(b);
+  double a = std::log(low), b = std::log(high);
+  const double centre = std::log(middle), at_centre = slope(centre);
+  const bool rises = at_centre > 0;  // then the maximum lies to the right
+  double at_a = rises ? at_centre : slope(a), at_b = rises ? slope(b) : at_centre;
+  (rises ? a : b) = centre;
+  // The far end may stand beyond a minimum, on the slope of another maximum: nearer to the middle it does not.
+  for (int i = 0; i < 30 && !(at_a > 0 && at_b < 0); ++i) {
+    double& far = rises ? b : a;
+    far = (a + b) / 2;
+    (rises ? at_b : at_a) = slope(far);
+  }
   if (!(at_a > 0 && at_b < 0)) return best;
   constexpr double enough = 1e-11;
   double kept = 0, x = a, width = b - a;
@@ -112,22 +123,39 @@ inline Maximum refine(const RidgePath& path, Index column, double low, double hi
   return best;
 }
 
+/// The maximum for a column with ||y|| > 0, given (2) at some penalties. It may lie at either end, and between them
+/// there may be several: each of them is looked at, because one that stands between two penalties looks lower than it
+/// is.
+inline Maximum maximum(const RidgePath& path, Index column, const Eigen::ArrayXd& lambdas,
+                       const Eigen::VectorXd& values /* (k,) */, Eigen::VectorXd& z) {
+  const Index last = lambdas.size() - 1;
+  const double flat = 1e-13 * (values.cwiseAbs().maxCoeff() + static_cast<double>(path.system().n));
+  double most = values[last];
+  Maximum best{lambdas[last]};
+  const auto offer = [&](double value, double lambda) {
+    if (value <= most + flat) return;
+    most = value;
+    best.lambda = lambda;
+  };
+  offer(values[0], lambdas[0]);
+  for (Index k = 1; k < last; ++k) {
+    const double left = values[k - 1], right = values[k + 1];
+    if (values[k] < std::max(left, right) || values[k] <= std::min(left, right) + flat) continue;
+    const Maximum found = refine(path, column, lambdas[k - 1], lambdas[k], lambdas[k + 1]);
+    best.n_iter += found.n_iter;
+    offer(evidence(path, path.log_shrinkage(found.lambda), path.fit(column, found.lambda, z).penalised), found.lambda);
+  }
+  return best;
+}
+
 /// The maximum over all penalties, which does not depend on where a search would begin.
 inline std::vector<Maximum> maxima(const RidgePath& path, const Execution& execution) {
   const Eigen::ArrayXd lambdas = penalties(path);
   const Eigen::MatrixXd values = evidences(path, lambdas, execution);
-  const Index last = lambdas.size() - 1;
   std::vector<Maximum> found(values.cols());
   parallel_for(values.cols(), execution, [&](Index c) {
-    Index k;
-    const double most = values.col(c).maxCoeff(&k);
-    const double flat = 1e-13 * (std::abs(most) + static_cast<double>(path.system().n));
-    if (path.system().t_squared[c] == 0) return;
-    if (k == 0 || values(last, c) >= most - flat) {
-      found[c].lambda = lambdas[k == 0 ? 0 : last];
-      return;
-    }
-    found[c] = refine(path, c, lambdas[k - 1], lambdas[k + 1], lambdas[k]);
+    Eigen::VectorXd z;
+    if (path.system().t_squared[c] > 0) found[c] = maximum(path, c, lambdas, values.col(c), z);
   });
   return found;
 }
