@@ -25,6 +25,7 @@ from transferscore import _backend, _cpu
 ROOT = Path(__file__).parents[1]
 PACKAGE = files("transferscore")
 EXTRAS = {
+    "nibabel",
     "ot",
     "rich",
     "scipy",
@@ -166,7 +167,9 @@ def test_exported_names_exist_and_say_what_they_are(name: str) -> None:
 
 def score_functions() -> list[str]:
     """What users call with arrays; files and commands have documents of their own."""
-    public = re.compile(r"transferscore(\.(scores|transport|reference|compat)(\.\w+)?)?:[a-z]\w*")
+    public = re.compile(
+        r"transferscore(\.(scores|transport|pixels|ranking|reference|compat)(\.\w+)?)?:[a-z]\w*"
+    )
     return [name for name in exported() if public.fullmatch(name)]
 
 

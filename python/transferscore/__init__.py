@@ -3,6 +3,8 @@
 Importing this package imports NumPy and one compiled extension, nothing else.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from transferscore._backend import isa
 from transferscore._results import (
     ConvergenceWarning,
@@ -45,6 +47,7 @@ from transferscore._statistics import (
     SecondPass,
 )
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
+from transferscore.ranking import footrule
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,
@@ -58,12 +61,41 @@ from transferscore.transport import (
     sinkhorn_many,
 )
 
+if TYPE_CHECKING:
+    from transferscore.pixels import (
+        BoundaryDistances,
+        FilteredSources,
+        FilterEvaluation,
+        RegionRelation,
+        RegionRelations,
+        ScoreRegression,
+        SegmentationTask,
+        SourceFilter,
+        SourceRanking,
+        evaluate_filter,
+        region_relations,
+        select_sources,
+    )
+else:
+
+    def __getattr__(name: str) -> Any:
+        """What only some need is loaded when it is asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from transferscore import pixels
+
+        return getattr(pixels, name)
+
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "BoundaryDistances",
     "ConvergenceWarning",
     "ExactResult",
     "FeatureStatistics",
+    "FilterEvaluation",
+    "FilteredSources",
     "HScoreResult",
     "KNNResult",
     "LabelStatistics",
@@ -74,14 +106,22 @@ __all__ = [
     "OTCEResult",
     "OTCESpread",
     "PredictionStatistics",
+    "RegionRelation",
+    "RegionRelations",
     "Score",
+    "ScoreRegression",
     "SecondPass",
+    "SegmentationTask",
     "SinkhornResult",
+    "SourceFilter",
+    "SourceRanking",
     "__version__",
     "coding_rate",
     "conditional_entropy",
     "effective_rank",
+    "evaluate_filter",
     "exact_plan",
+    "footrule",
     "gbc",
     "get_num_threads",
     "h_score",
@@ -101,8 +141,10 @@ __all__ = [
     "otce",
     "otce_many",
     "parc",
+    "region_relations",
     "score_all",
     "scores",
+    "select_sources",
     "set_num_threads",
     "sfda",
     "sinkhorn",

@@ -251,7 +251,12 @@ def from_extra(extra: str, module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        packages = {"ot": "POT", "scipy": "SciPy", "sklearn": "scikit-learn"}
+        packages = {
+            "nibabel": "nibabel",
+            "ot": "POT",
+            "scipy": "SciPy",
+            "sklearn": "scikit-learn",
+        }
         package = packages[module.partition(".")[0]]
         raise ModuleNotFoundError(
             f"this needs {package}, which is not installed; pip install 'transferscore[{extra}]'",

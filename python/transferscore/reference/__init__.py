@@ -4,6 +4,7 @@ Nothing here imports the rest of the package, and nothing in the package calls i
 """
 
 from transferscore.reference.effective_rank import effective_rank
+from transferscore.reference.footrule import footrule
 from transferscore.reference.gbc import gbc
 from transferscore.reference.h_score import h_score
 from transferscore.reference.hgr_correlation import hgr_correlation
@@ -24,6 +25,7 @@ from transferscore.reference.otce import (
     otce,
 )
 from transferscore.reference.parc import parc
+from transferscore.reference.region_relations import region_relation
 from transferscore.reference.sfda import sfda
 from transferscore.reference.sinkhorn import (
     absolute_epsilon,
@@ -41,6 +43,7 @@ __all__ = [
     "conditional_entropy",
     "dependence_matrix",
     "effective_rank",
+    "footrule",
     "from_potentials",
     "gaussian_distance",
     "gbc",
@@ -59,6 +62,7 @@ __all__ = [
     "nleep",
     "otce",
     "parc",
+    "region_relation",
     "sfda",
     "sinkhorn",
     "sinkhorn_divergence",

@@ -1,0 +1,35 @@
+"""Dense prediction: the geometry of label regions, and sources for segmentation tasks."""
+
+from transferscore.pixels.filter_evaluation import FilterEvaluation, PoolFootrule, evaluate_filter
+from transferscore.pixels.regions import region_relations
+from transferscore.pixels.relations import BoundaryDistances, RegionRelation, RegionRelations
+from transferscore.pixels.score_regression import ScoreRegression
+from transferscore.pixels.source_filter import (
+    FilteredSources,
+    SegmentationTask,
+    SourceDecision,
+    SourceFilter,
+)
+from transferscore.pixels.sources import RankedSource, SourceRanking, select_sources
+from transferscore.pixels.volumes import Volume, load_volume, load_volumes
+
+__all__ = [
+    "BoundaryDistances",
+    "FilterEvaluation",
+    "FilteredSources",
+    "PoolFootrule",
+    "RankedSource",
+    "RegionRelation",
+    "RegionRelations",
+    "ScoreRegression",
+    "SegmentationTask",
+    "SourceDecision",
+    "SourceFilter",
+    "SourceRanking",
+    "Volume",
+    "evaluate_filter",
+    "load_volume",
+    "load_volumes",
+    "region_relations",
+    "select_sources",
+]

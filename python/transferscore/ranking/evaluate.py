@@ -1,0 +1,128 @@
+"""How a ranking by scores agrees with the ranking that was measured."""
+
+from collections.abc import Sequence
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from transferscore import _checks
+
+Vector = NDArray[np.float64]
+Top = Literal["scores", "measured"]
+Pool = Literal["all", "kept"]
+
+
+@overload
+def footrule(
+    scores: ArrayLike,
+    measured: ArrayLike,
+    *,
+    k: int | None = None,
+    top: Top = "scores",
+    kept: ArrayLike | None = None,
+    pool: Pool = "all",
+) -> float: ...
+@overload
+def footrule(
+    scores: ArrayLike,
+    measured: ArrayLike,
+    *,
+    k: Sequence[int],
+    top: Top = "scores",
+    kept: ArrayLike | None = None,
+    pool: Pool = "all",
+) -> Vector: ...
+def footrule(
+    scores: ArrayLike,
+    measured: ArrayLike,
+    *,
+    k: int | Sequence[int] | None = None,
+    top: Top = "scores",
+    kept: ArrayLike | None = None,
+    pool: Pool = "all",
+) -> float | Vector:
+    r"""Spearman's footrule of the top k: by how many ranks the scores displace what was measured.
+
+    Diaconis, Graham, "Spearman's footrule as a measure of disarray", Journal of the Royal
+    Statistical Society B 39, 1977; of the top k as "total rank displacement" in work on the
+    selection of sources.
+
+    .. math::
+
+        F_k = \sum_{i \in \text{top } k} |r_\text{scores}(i) - r_\text{measured}(i)|
+
+    Lower is better; 0 says that the top is ranked as measured. Rank 1 is the best, that is the
+    largest value; equal values share the mean of their ranks.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n,)
+        Score of each item; higher is better.
+    measured : array-like of shape (n,)
+        What was measured for each item, such as accuracy or Dice; higher is better.
+    k : int or sequence of ints, optional
+        How many items of the top count; each of several is answered. Default: all.
+    top : "scores" or "measured", default "scores"
+        Whose top k: those that the scores recommend, or those that are best in truth. Of equal
+        values at the border each counts in part, as in the mean over all ways to break the tie.
+    kept : array-like of shape (n,) of bool, or of positions, optional
+        The items that a filter keeps. Default: all.
+    pool : "all" or "kept", default "all"
+        Among which items ranks are taken. "all": all n; items that the filter dropped rank behind
+        every kept one by their scores, and as measured by what was measured. "kept": the kept ones
+        alone, as if there were no others.
+
+    Returns
+    -------
+    float or ndarray of shape (K,)
+        The displacement; an array where `k` is a sequence.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where an argument is not as described, or `k` is larger than the pool.
+
+    Notes
+    -----
+    A smaller pool has smaller ranks, so with `pool="kept"` any filter lowers the footrule, a random
+    one too. Compare filters with `pool="all"`, or with random filters of the same size
+    (`evaluate_filter`).
+
+    Examples
+    --------
+    >>> from transferscore import footrule
+    >>> scores, dice = [0.9, 0.8, 0.7, 0.6, 0.5], [0.81, 0.86, 0.70, 0.64, 0.83]
+    >>> footrule(scores, dice, k=[1, 2, 3, 4])
+    array([2., 3., 4., 5.])
+    >>> footrule(scores, dice, k=2, top="measured")
+    4.0
+    >>> kept = [True, True, False, False, True]
+    >>> footrule(scores, dice, k=2, kept=kept), footrule(scores, dice, k=2, kept=kept, pool="kept")
+    (3.0, 3.0)
+    """
+    x, y = _checks.scores_and_measured(scores, measured)
+    by_scores = _checks.choice(top, "top", ("scores", "measured")) == "scores"
+    stays = _checks.kept_items(kept, len(x))
+    if _checks.choice(pool, "pool", ("all", "kept")) == "kept":
+        x, y, stays = x[stays], y[stays], np.ones(int(stays.sum()), dtype=np.bool_)
+    tops = _checks.top_sizes(k, len(x), "items" if kept is None or pool == "all" else "kept items")
+    ranks, measured_ranks = mean_ranks(x, stays), mean_ranks(y)
+    leading, tied = ranks if by_scores else measured_ranks
+    # (K, n): how much of an item is in the top, where as many rank before its ties as rank before.
+    share = np.clip((tops[:, np.newaxis] - leading + (tied + 1) / 2) / tied, 0, 1)
+    displacement: Vector = share @ np.abs(ranks[0] - measured_ranks[0])
+    return displacement if isinstance(k, Sequence | np.ndarray) else float(displacement[0])
+
+
+def mean_ranks(values: Vector, first: NDArray[np.bool_] | None = None) -> tuple[Vector, Vector]:
+    """Rank of each item and how many share it: the largest first, marked ones before all others."""
+    ranks, tied = np.empty(len(values)), np.empty(len(values))
+    marked = np.ones(len(values), dtype=np.bool_) if first is None else first
+    before = 0
+    for part in (marked, ~marked):
+        _, group, counts = np.unique(-values[part], return_inverse=True, return_counts=True)
+        last = before + np.cumsum(counts)
+        ranks[part], tied[part] = (last - (counts - 1) / 2)[group], counts[group]
+        before += int(part.sum())
+    return ranks, tied
