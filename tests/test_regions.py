@@ -254,6 +254,24 @@ def test_pairs_of_one_set_can_be_asked_for_in_both_directions():
             relations[missing]
 
 
+def test_sets_are_put_together():
+    rng = np.random.default_rng(7)
+    labels = rng.integers(0, 4, size=(8, 8))
+    first = region_relations({"a": labels == 1, "b": labels == 2})
+    second = region_relations({"c": labels == 3, "d": labels == 0})
+    both = first | second
+    assert both.names_a == ("a", "b", "c", "d")
+    assert list(both) == [*first, *second]
+    assert both["d", "c"] == second["d", "c"]
+    assert ("a", "c") not in both
+    with pytest.raises(ValueError, match="of different regions, got both times 'a'"):
+        first | first
+    with pytest.raises(TypeError, match="of one set of regions each, got those of two maps"):
+        first | region_relations(labels, labels)
+    with pytest.raises(TypeError):
+        first | {}
+
+
 def test_every_layout_and_type_counts_the_same():
     rng = np.random.default_rng(6)
     a, b = rng.random((2, 6, 7, 5)) < 0.5

@@ -89,6 +89,7 @@ from transferscore._checks.regions import (
     region_masks,
     region_thresholds,
     regions_of_side,
+    sets_apart,
     shared_grid,
 )
 from transferscore._checks.scores import score_names
@@ -296,6 +297,7 @@ __all__ = [
     "scores_and_measured",
     "seed",
     "segmentation_task",
+    "sets_apart",
     "share",
     "shared_grid",
     "shrinkage",

@@ -1,6 +1,6 @@
 """Label maps and sets of regions on one grid, spacing, and what classifies pairs of regions."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,6 +193,20 @@ def at_least_two_regions(name: str, only: object) -> ValueError:
     return ValueError(
         f"`{name}` must have at least two regions where no second map is given, got one ({only!r})"
     )
+
+
+def sets_apart(first: Sequence[object], second: Sequence[object], are_sets: bool) -> None:
+    """Relations that are put together are of two sets with different names."""
+    if not are_sets:
+        raise TypeError(
+            "relations that are put together must be those of one set of regions each, got those "
+            "of two maps"
+        )
+    if both := [name for name in first if name in second]:
+        raise ValueError(
+            "relations that are put together must be of different regions, got both times "
+            f"{both[0]!r}"
+        )
 
 
 def no_such_pair(pair: object, names_a: object, names_b: object) -> KeyError:

@@ -1,6 +1,6 @@
 """Does a filter help? Its footrule beside that of no filter, and of random filters of its size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
-from transferscore.ranking.evaluate import Pool, Top, footrule
+from transferscore.ranking.evaluate import Pool, Top, displacements, footrule
 
 Vector = NDArray[np.float64]
 
@@ -145,23 +145,22 @@ def evaluate_filter(
       3        9.00      0.00      8.14      2.9%      0.00      3.46      2.9%
     """
     x, y = _checks.scores_and_measured(scores, measured)
+    _checks.choice(top, "top", ("scores", "measured"))
     stays = _checks.kept_items(kept, len(x))
     size = int(stays.sum())
     tops = _checks.top_sizes(k, size, "kept items")
     rng = _checks.generator(random_state)
-    random = list(_filters(len(x), size, _checks.count(n_random, "n_random"), rng))
+    random = _filters(len(x), size, _checks.count(n_random, "n_random"), rng)
+    filters = np.concatenate([stays[np.newaxis], random])
 
     def of_pool(pool: Pool) -> PoolFootrule:
-        filtered, *others = (
-            footrule(x, y, k=tops.tolist(), top=top, kept=mask, pool=pool)
-            for mask in (stays, *random)
-        )
-        values = np.array(others)
+        values = displacements(x, y, filters, tops, top=top, pool=pool)
+        own, others = values[0], values[1:]
         return PoolFootrule(
-            filtered=filtered,
-            random_mean=values.mean(axis=0),
-            random_spread=values.std(axis=0),
-            as_good=np.mean(values <= filtered, axis=0),
+            filtered=own,
+            random_mean=others.mean(axis=0),
+            random_spread=others.std(axis=0),
+            as_good=np.mean(others <= own, axis=0),
         )
 
     return FilterEvaluation(
@@ -176,12 +175,12 @@ def evaluate_filter(
     )
 
 
-def _filters(
-    n: int, size: int, n_random: int, rng: "np.random.Generator"
-) -> Iterator[NDArray[np.int64]]:
-    """Positions that random filters keep: all subsets where they are few."""
+def _filters(n: int, size: int, n_random: int, rng: "np.random.Generator") -> NDArray[np.bool_]:
+    """What random filters keep (R, n): all subsets where they are few."""
     if comb(n, size) <= n_random:
-        yield from (np.array(chosen) for chosen in combinations(range(n), size))
-        return
-    for _ in range(n_random):
-        yield rng.permutation(n)[:size]
+        chosen = np.array(list(combinations(range(n), size)))
+    else:
+        chosen = np.array([rng.permutation(n)[:size] for _ in range(n_random)])
+    masks = np.zeros((len(chosen), n), dtype=np.bool_)
+    np.put_along_axis(masks, chosen, True, axis=1)
+    return masks

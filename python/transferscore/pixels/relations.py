@@ -103,7 +103,8 @@ class RegionRelations:
 
     Of one set of regions each pair can be asked for in both directions; of two maps `a` is a region
     of the first and `b` one of the second. Iterating gives every pair once, as a `RegionRelation`;
-    `len` says how many there are. Printed, it is a table.
+    `len` says how many there are. Printed, it is a table. `a | b` holds the pairs of two sets of
+    regions, such as those of two cohorts; nothing is known of pairs across them.
 
     Attributes
     ----------
@@ -137,6 +138,12 @@ class RegionRelations:
         if pair not in self:
             raise _checks.no_such_pair(pair, self.names_a, self.names_b)
         return self._pairs[pair[1], pair[0]].reversed()
+
+    def __or__(self, other: "RegionRelations") -> "RegionRelations":
+        if not isinstance(other, RegionRelations):
+            return NotImplemented
+        _checks.sets_apart(self.names_a, other.names_a, self._is_one_set and other._is_one_set)
+        return RegionRelations([*self, *other], self.names_a + other.names_a)
 
     def __repr__(self) -> str:
         return f"RegionRelations({len(self)} pairs)"

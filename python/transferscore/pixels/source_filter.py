@@ -164,7 +164,7 @@ class SourceFilter:
     >>> print(SourceFilter(relations).apply(tasks[1], tasks))
     ET-T1CE: 2 of 6 candidates kept
     kept: NCR-T1CE (same family; same modality; lies in the target's region)
-    kept: ET-T2 (same family; other modality, same region; same region)
+    kept: ET-T2 (same family; other modality, same region)
     dropped: ED-T1CE because its region ED holds ET and is the larger
     dropped: NCR-T2 because it has neither the modality T1CE nor the region ET
     dropped: ED-T2 because it has neither the modality T1CE nor the region ET, and because its
@@ -261,8 +261,10 @@ class _Judged(NamedTuple):
 
     def decided(self, is_needed: bool) -> SourceDecision:
         if not self.fails:
-            reasons = tuple(one.reason for one, _ in self.judgements) or ("no rule is on",)
-            return SourceDecision(self.task, True, reasons, self.grades)
+            given = [one.reason for one, _ in self.judgements] or ["no rule is on"]
+            # "same region" says nothing new after "other modality, same region".
+            new = (r for i, r in enumerate(given) if not any(r in other for other in given[:i]))
+            return SourceDecision(self.task, True, tuple(new), self.grades)
         against = tuple(self.against)
         if is_needed:
             against = ("to have `at_least` as many, although " + ", and although ".join(against),)

@@ -182,7 +182,7 @@ def select_sources(
     title, compute = _scorer(score, samples, n_threads)
     values = np.array([_checks.score_of_source(compute(task), task.name) for task in pool])
     descending = values if higher_is_better or isinstance(score, str) else -values
-    ranks, _ = mean_ranks(descending)
+    ranks = mean_ranks(descending)
     order = np.argsort(ranks, kind="stable")
     predicted = None if regression is None else regression.predict(values)
     sources = tuple(

@@ -181,10 +181,8 @@ def _check_header(image: Any, n_bytes: int, file: Path) -> None:
     packed = file.name.lower().endswith(".gz")
     room = max(FREE_BYTES, MOST_RATIO * n_bytes) if packed else n_bytes - image.dataobj.offset
     if needed > room:
-        raise _error(
-            file,
-            f"must hold {needed:,} bytes for shape {shape} of {dtype.name}, is too small for it",
-        )
+        declared = f"{needed:,} bytes for shape {shape} of {dtype.name}"
+        raise _error(file, f"must hold {declared}, is too small for them")
 
 
 def _labels(values: NDArray[Any], file: Path) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from transferscore import _checks
 Vector = NDArray[np.float64]
 Top = Literal["scores", "measured"]
 Pool = Literal["all", "kept"]
+Masks = NDArray[np.bool_]
 
 
 @overload
@@ -102,27 +103,46 @@ def footrule(
     (3.0, 3.0)
     """
     x, y = _checks.scores_and_measured(scores, measured)
-    by_scores = _checks.choice(top, "top", ("scores", "measured")) == "scores"
-    stays = _checks.kept_items(kept, len(x))
-    if _checks.choice(pool, "pool", ("all", "kept")) == "kept":
-        x, y, stays = x[stays], y[stays], np.ones(int(stays.sum()), dtype=np.bool_)
-    tops = _checks.top_sizes(k, len(x), "items" if kept is None or pool == "all" else "kept items")
-    ranks, measured_ranks = mean_ranks(x, stays), mean_ranks(y)
-    leading, tied = ranks if by_scores else measured_ranks
-    # (K, n): how much of an item is in the top, where as many rank before its ties as rank before.
-    share = np.clip((tops[:, np.newaxis] - leading + (tied + 1) / 2) / tied, 0, 1)
-    displacement: Vector = share @ np.abs(ranks[0] - measured_ranks[0])
-    return displacement if isinstance(k, Sequence | np.ndarray) else float(displacement[0])
+    marked = _checks.kept_items(kept, len(x))
+    _checks.choice(top, "top", ("scores", "measured"))
+    _checks.choice(pool, "pool", ("all", "kept"))
+    n = len(x) if pool == "all" else int(marked.sum())
+    tops = _checks.top_sizes(k, n, "items" if n == len(x) else "kept items")
+    displaced = displacements(x, y, marked[np.newaxis], tops, top=top, pool=pool)[0]
+    return displaced if isinstance(k, Sequence | np.ndarray) else float(displaced[0])
 
 
-def mean_ranks(values: Vector, first: NDArray[np.bool_] | None = None) -> tuple[Vector, Vector]:
-    """Rank of each item and how many share it: the largest first, marked ones before all others."""
-    ranks, tied = np.empty(len(values)), np.empty(len(values))
-    marked = np.ones(len(values), dtype=np.bool_) if first is None else first
-    before = 0
-    for part in (marked, ~marked):
-        _, group, counts = np.unique(-values[part], return_inverse=True, return_counts=True)
-        last = before + np.cumsum(counts)
-        ranks[part], tied[part] = (last - (counts - 1) / 2)[group], counts[group]
-        before += int(part.sum())
-    return ranks, tied
+def displacements(
+    x: Vector, y: Vector, marked: Masks, tops: NDArray[np.int64], *, top: Top, pool: Pool
+) -> Vector:
+    """Footrules (R, K) of scores x and measured y (n,) under R filters (R, n), for K sizes."""
+    counted = np.ones_like(marked) if pool == "all" else marked
+    ranks, tied = _ranks(x, marked)  # among the kept
+    if pool == "all":
+        behind, tied_behind = _ranks(x, ~marked)
+        n_kept = marked.sum(axis=1, keepdims=True)
+        ranks = np.where(marked, ranks, n_kept + behind)
+        tied = np.where(marked, tied, tied_behind)
+    measured, measured_tied = _ranks(y, counted)
+    leading, sharing = (ranks, tied) if top == "scores" else (measured, measured_tied)
+    displaced = np.where(counted, np.abs(ranks - measured), 0)
+    # How much of an item is in the top: all where its ties fit in, else the share that does.
+    before = leading - (sharing + 1) / 2
+    shares = (np.clip((k - before) / np.maximum(sharing, 1), 0, 1) for k in tops)
+    return np.stack([np.sum(share * displaced, axis=1) for share in shares], axis=1)
+
+
+def mean_ranks(values: Vector) -> Vector:
+    """Rank of each item, 1 for the largest; equal ones share the mean of theirs."""
+    ranks: Vector = _ranks(values, np.ones((1, len(values)), dtype=np.bool_))[0][0]
+    return ranks
+
+
+def _ranks(values: Vector, marked: Masks) -> tuple[Vector, Vector]:
+    """Mean ranks (R, n) among the marked items of each row, and how many marked ones share them."""
+    _, group = np.unique(-values, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    sizes = np.add.reduceat(marked[:, order].astype(np.int64), starts, axis=1)
+    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
+    return ranks[:, group], sizes[:, group].astype(np.float64)
