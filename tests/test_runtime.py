@@ -715,6 +715,26 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     assert not [name for name in new if name.startswith(tuple(f"transferscore.{x}" for x in lazy))]
 
 
+def test_names_that_are_loaded_later():
+    found = child(
+        """
+import json, sys
+import transferscore
+early = "transferscore.pixels" in sys.modules
+listed = "select_sources" in dir(transferscore)
+from transferscore import select_sources
+try:
+    transferscore.no_such_name
+except AttributeError as error:
+    text = str(error)
+print(json.dumps([early, listed, select_sources.__module__, text]))
+"""
+    )
+    module = "transferscore.pixels.sources"
+    text = "module 'transferscore' has no attribute 'no_such_name'"
+    assert found == [False, True, module, text]
+
+
 def test_import_is_quick_and_silent():
     code = """
 import time

@@ -86,6 +86,10 @@ else:
 
         return getattr(pixels, name)
 
+    def __dir__() -> list[str]:
+        """The names that are there, and those that will be."""
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 

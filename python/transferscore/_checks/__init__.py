@@ -76,7 +76,7 @@ from transferscore._checks.probabilities import (
     distributions,
     label_pairs,
     outputs_and_labels,
-from transferscore._checks.probabilities import label_pairs, outputs_and_labels
+)
 from transferscore._checks.regions import (
     Grid,
     Mask,

@@ -138,7 +138,7 @@ def evaluate_filter(
     >>> dice = [0.70, 0.85, 0.62, 0.83, 0.60, 0.81, 0.64, 0.80]
     >>> print(evaluate_filter(scores, dice, kept=[1, 3, 5, 7], k=[1, 2, 3]))
     4 of 8 kept, best kept 0 below the best; 70 random filters
-                                       among all                among the kept
+                                        among all                among the kept
       k  unfiltered    filter    random   as good    filter    random   as good
       1        4.00      0.00      3.01     28.6%      0.00      1.24     35.7%
       2        5.00      0.00      5.76      8.6%      0.00      2.47     11.4%
