@@ -120,6 +120,27 @@ print(json.dumps(peak_beyond_inputs(X, labels)))
     assert peak <= 1.1 * documented(n, d, 1, 10, dependent=True) + 20 * MEBI
 
 
+@pytest.mark.parametrize("batch", [64, 1500, 20_000])
+@pytest.mark.parametrize("width", [(1500, 10), (600, 1000)])
+def test_statistics_take_what_their_notes_say(width, batch):
+    d, n_classes = width
+    grown = child(
+        f"""
+X, labels = features(20_000, {d}, "float32"), classes({n_classes}, 20_000)
+statistics = transferscore.FeatureStatistics()
+
+def add_and_score():
+    for i in range(0, 20_000, {batch}):
+        statistics.partial_fit(X[i : i + {batch}], labels[i : i + {batch}], n_threads=2)
+    statistics.score_all()
+
+peak = peak_of(add_and_score)
+print(json.dumps(peak))
+"""
+    )
+    assert grown <= 9 * 8 * (d * d + n_classes * d) + 30 * 10**6
+
+
 def test_the_peak_is_measured():
     # A copy of 200 MiB that the call has to make is seen, so that the tests above can fail.
     peak = child(

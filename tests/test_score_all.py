@@ -1,6 +1,7 @@
 """Many scores at once: each as its function gives it; what can't be scored; every error text."""
 
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 import transferscore
 from conftest import network_features
 from tolerances import FLOAT32, FLOAT64, REARRANGED
-from transferscore import leep, nce, score_all, scores
+from transferscore import _checks, leep, nce, score_all, scores
 from transferscore._score_all import ONE_PASS
+from transferscore._statistics import features
 
 SHAPES = {"n < d": (40, 60), "n = d + 1": (41, 40), "n > d": (300, 25), "tiles": (1500, 400)}
 
@@ -151,6 +153,34 @@ def test_wrong_arguments(options, error, text):
 def test_many_label_sets_are_refused():
     with pytest.raises(ValueError, match=r"`labels` must have shape \(n,\), got 2 label sets"):
         score_all(np.eye(4), np.array([[0, 1], [1, 0], [0, 1], [1, 1]]))
+
+
+def test_one_gram_matrix_one_tridiagonal_form_one_check(monkeypatch):
+    X, y = network_features(500, 20, 5)
+    calls = Counter()
+
+    def count(module, name):
+        function = getattr(module, name)
+
+        def counted(*arguments, **options):
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counted)
+
+    count(features, "_summed")
+    count(features.backend, "logme_of_statistics")
+    count(features.backend, "effective_rank_of_statistics")
+    count(_checks, "features_and_one_label_set")
+    count(_checks, "distributions")
+    found = score_all(X, y, source_probabilities=probabilities(500, 7))
+    assert len(found) == len(ONE_PASS) + 2
+    assert calls == {
+        "_summed": 1,
+        "logme_of_statistics": 1,
+        "features_and_one_label_set": 1,
+        "distributions": 1,
+    }
 
 
 def test_statistics_give_the_same_scores():

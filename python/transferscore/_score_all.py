@@ -40,13 +40,14 @@ def score_all(
     r"""Many scores of one model from one pass over its features.
 
     Counts, means and the Gram matrix are summed once, in float64; each score then adds its own
-    factorisation or less. `scores()` says what each score is, in which direction it counts and
+    factorisation or less. Inputs are checked once. `scores()` says what each score is, in which direction it counts and
     between which bounds; the functions of the same names describe them.
 
     Parameters
     ----------
     features : array-like of shape (n, d)
-        A row of features for each sample, as for `h_score`.
+        A row of features for each sample, as for `h_score`. Data sets of HDF5 or zarr are read
+        into memory; `FeatureStatistics.score_all` does without.
     labels : array-like of shape (n,)
         Class labels.
     source_probabilities : array-like of shape (n, C_s), optional

@@ -72,9 +72,9 @@ class FeatureStatistics:
 
     Notes
     -----
-    Memory, in bytes: 8 d^2 + 8 K d for d features and K classes, and as many times 3 while a batch
-    is added, whatever the number of samples. Batches of fewer than max(1024, 2 d) samples are
-    gathered up to that number before they are summed, and copied.
+    Memory, in bytes: 8 d^2 + 8 K d for d features and K classes, whatever the number of samples;
+    up to 9 times that and 30 MB while a batch is added or scored. Batches of fewer than
+    max(1024, 2 d) samples are copied, and gathered up to that number before they are summed.
 
     Examples
     --------
