@@ -48,6 +48,7 @@ from transferscore._statistics import (
 )
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.ranking import footrule
+from transferscore.pixels import label_boundaries
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,
@@ -133,6 +134,7 @@ __all__ = [
     "isa",
     "joint_label_distribution",
     "knn",
+    "label_boundaries",
     "label_distances",
     "leep",
     "lfc",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Features = NDArray[np.float32] | NDArray[np.float64]
 Matrix = NDArray[np.float64]
+Bits = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.uint64]
 
 # n, unit, mean (d,), mean_rest (d,), scatter (d, d), counts (K,), offsets (K, d),
 # radial_third (d,), radial_fourth
@@ -337,3 +338,13 @@ class Extension(Protocol):
     def parc_multi_label(
         self, features: Features, labels: NDArray[np.uint8], *, n_threads: int
     ) -> tuple[float, int, bool, bool]: ...
+    # Stacks (n, depth, height, width) of labels as bits; a mask of the shape of each.
+    def label_boundaries(
+        self,
+        stacks: Sequence[Bits],
+        *,
+        connectivity: int,
+        squared_radius: int,
+        ignored: Sequence[int],
+        n_threads: int,
+    ) -> list[NDArray[np.bool_]]: ...

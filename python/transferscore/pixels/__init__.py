@@ -33,3 +33,8 @@ __all__ = [
     "region_relations",
     "select_sources",
 ]
+"""Dense prediction: label maps, pixels drawn from them, and their features."""
+
+from transferscore.pixels.boundaries import label_boundaries
+
+__all__ = ["label_boundaries"]

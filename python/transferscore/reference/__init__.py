@@ -3,6 +3,7 @@
 Nothing here imports the rest of the package, and nothing in the package calls it.
 """
 
+from transferscore.reference.boundaries import label_boundaries
 from transferscore.reference.effective_rank import effective_rank
 from transferscore.reference.footrule import footrule
 from transferscore.reference.gbc import gbc
@@ -52,6 +53,7 @@ __all__ = [
     "joint_cost",
     "joint_label_distribution",
     "knn",
+    "label_boundaries",
     "label_distances",
     "leep",
     "lfc",

@@ -1,0 +1,130 @@
+"""Label maps: whole numbers for every pixel, in two or three dimensions, one map or many."""
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transferscore._checks.arrays import as_array
+
+LabelValues = int | Sequence[int] | None
+Bits = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.uint64]
+
+LARGEST_RADIUS = 32767.0  # squared distances then fit into 32 bits
+SHAPES = {2: ("(H, W)", "(N, H, W)"), 3: ("(D, H, W)", "(N, D, H, W)")}
+
+
+def n_dimensions(ndim: object) -> int:
+    """Dimensions of one map."""
+    if isinstance(ndim, bool) or ndim not in (2, 3):
+        raise ValueError(f"`ndim` must be 2 for images or 3 for volumes, got {ndim!r}")
+    return operator.index(ndim)
+
+
+def connectivity(value: object, ndim: int) -> int:
+    """In how many coordinates neighbours may differ."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"`connectivity` must be an integer from 1 to {ndim}, got {value!r}")
+    if not 1 <= value <= ndim:
+        raise ValueError(f"`connectivity` must be an integer from 1 to {ndim}, got {value}")
+    return int(value)
+
+
+def squared_radius(radius: object) -> int:
+    """The largest squared distance whose root is at most the radius."""
+    if not isinstance(radius, Real) or isinstance(radius, bool):
+        raise TypeError(f"`radius` must be a number of pixels, got {radius!r}")
+    if not 0 <= radius <= LARGEST_RADIUS:  # type: ignore[operator]
+        raise ValueError(f"`radius` must be from 0 to {LARGEST_RADIUS:g} pixels, got {radius!r}")
+    r = float(radius)
+    squared = int(r * r) + 1  # the product may be rounded to either side
+    while math.sqrt(squared) > r:
+        squared -= 1
+    return squared
+
+
+def is_sequence_of_maps(value: object, ndim: int) -> bool:
+    """Whether this is a list or tuple of maps, and not an array written as nested lists."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) > 0
+        and as_array(value[0], "label_maps").ndim == ndim
+    )
+
+
+def label_map(value: Any, ndim: int, position: int) -> NDArray[Any]:
+    """One map of a sequence."""
+    name = f"label_maps[{position}]"
+    labels = _whole_numbers(value, name)
+    if labels.ndim != ndim or labels.size == 0:
+        raise ValueError(f"`{name}` must have shape {SHAPES[ndim][0]}, got {labels.shape}")
+    return labels
+
+
+def label_map_stack(value: Any, ndim: int) -> tuple[NDArray[Any], bool]:
+    """Maps of one size (N, ...), and whether they came as one map."""
+    labels = _whole_numbers(value, "label_maps")
+    one, many = SHAPES[ndim]
+    if labels.ndim not in (ndim, ndim + 1) or labels.size == 0:
+        raise ValueError(
+            f"`label_maps` must have shape {one} or {many} with ndim={ndim}, got {labels.shape}"
+        )
+    is_one = labels.ndim == ndim
+    return (labels[np.newaxis] if is_one else labels), is_one
+
+
+def _whole_numbers(value: Any, name: str) -> NDArray[Any]:
+    labels = as_array(value, name)
+    if labels.dtype.kind not in "iub":
+        raise TypeError(
+            f"`{name}` must hold integers or booleans, a label for each pixel, got dtype "
+            f"{labels.dtype}"
+        )
+    return labels
+
+
+@dataclass(frozen=True)
+class StoredLabels:
+    """How maps of one type store a label: the kernels compare bits."""
+
+    dtype: np.dtype[Any]
+
+    def bits(self, stack: NDArray[Any]) -> Bits:
+        """Maps (N, ...) as unsigned numbers (N, D, H, W), without a copy where none is needed."""
+        ready = np.require(stack, self.dtype.newbyteorder("="), ["C", "A"])
+        flat = ready.ndim == 3
+        shape = (len(ready), 1, *ready.shape[1:]) if flat else ready.shape
+        return ready.view(f"u{ready.itemsize}").reshape(shape)
+
+    def bits_of(self, values: Sequence[int]) -> list[int]:
+        """Labels that this type can hold; no pixel has the others."""
+        if self.dtype.kind == "b":
+            return [int(value) for value in values if value in (0, 1)]
+        limits = np.iinfo(self.dtype)
+        held = [value for value in values if limits.min <= value <= limits.max]
+        return [value % 2**limits.bits for value in held]
+
+    def labels_of(self, bits: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The labels as they were."""
+        if self.dtype.kind == "i":
+            return (
+                bits.astype(f"u{self.dtype.itemsize}")
+                .view(f"i{self.dtype.itemsize}")
+                .astype(np.int64)
+            )
+        return bits.astype(np.int64)
+
+
+def ignored_labels(ignore_index: Any) -> list[int]:
+    """Labels whose pixels don't count."""
+    if ignore_index is None:
+        return []
+    ignored = np.atleast_1d(np.asarray(ignore_index))
+    if ignored.dtype.kind not in "iub" or ignored.ndim != 1:
+        raise TypeError(f"`ignore_index` must be one integer or several, got {ignore_index!r}")
+    return [int(label) for label in ignored]
