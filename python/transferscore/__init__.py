@@ -49,6 +49,7 @@ from transferscore._statistics import (
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.ranking import footrule
 from transferscore.pixels import label_boundaries
+from transferscore.pixels import PixelSample, label_boundaries, sample_pixels
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,
@@ -113,6 +114,7 @@ __all__ = [
     "PredictionStatistics",
     "RegionRelation",
     "RegionRelations",
+    "PixelSample",
     "Score",
     "ScoreRegression",
     "SecondPass",
@@ -148,6 +150,7 @@ __all__ = [
     "otce_many",
     "parc",
     "region_relations",
+    "sample_pixels",
     "score_all",
     "scores",
     "select_sources",

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Features = NDArray[np.float32] | NDArray[np.float64]
 Matrix = NDArray[np.float64]
+# Keys, maps, places in them, labels: (k,) each.
+DrawnPixels = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 Bits = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.uint64]
 
 # n, unit, mean (d,), mean_rest (d,), scatter (d, d), counts (K,), offsets (K, d),
@@ -348,3 +350,21 @@ class Extension(Protocol):
         ignored: Sequence[int],
         n_threads: int,
     ) -> list[NDArray[np.bool_]]: ...
+    # The pixels that may still be in a sample, for each seed, and how many there were of each
+    # label. Masks are one for each stack, or none.
+    def sample_pixels(
+        self,
+        stacks: Sequence[Bits],
+        masks: Sequence[NDArray[np.bool_]],
+        *,
+        first_map: int,
+        drawn: Sequence[DrawnPixels],
+        seeds: Sequence[int],
+        n: int,
+        per_map: int,
+        balanced: bool,
+        ignored: Sequence[int],
+        is_signed: bool,
+        n_threads: int,
+    ) -> tuple[list[DrawnPixels], dict[int, int]]: ...
+    def chosen_pixels(self, drawn: DrawnPixels, *, n: int, balanced: bool) -> DrawnPixels: ...

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -57,6 +57,15 @@ def is_sequence_of_maps(value: object, ndim: int) -> bool:
     )
 
 
+def is_iterable_of_maps(value: object, ndim: int) -> bool:
+    """Whether maps, or stacks of maps, come one after the other."""
+    if isinstance(value, (list, tuple)):
+        return len(value) > 0 and as_array(value[0], "label_maps").ndim in (ndim, ndim + 1)
+    return not any(hasattr(value, name) for name in ("__array__", "__dlpack__")) and isinstance(
+        value, Iterable
+    )
+
+
 def label_map(value: Any, ndim: int, position: int) -> NDArray[Any]:
     """One map of a sequence."""
     name = f"label_maps[{position}]"
@@ -64,6 +73,16 @@ def label_map(value: Any, ndim: int, position: int) -> NDArray[Any]:
     if labels.ndim != ndim or labels.size == 0:
         raise ValueError(f"`{name}` must have shape {SHAPES[ndim][0]}, got {labels.shape}")
     return labels
+
+
+def label_map_or_stack(value: Any, ndim: int, position: int) -> NDArray[Any]:
+    """What an iterable of maps gives, as maps of one size (n, ...)."""
+    name = f"label_maps[{position}]"
+    labels = _whole_numbers(value, name)
+    one, many = SHAPES[ndim]
+    if labels.ndim not in (ndim, ndim + 1) or labels.size == 0:
+        raise ValueError(f"`{name}` must have shape {one} or {many}, got {labels.shape}")
+    return labels[np.newaxis] if labels.ndim == ndim else labels
 
 
 def label_map_stack(value: Any, ndim: int) -> tuple[NDArray[Any], bool]:
@@ -76,6 +95,14 @@ def label_map_stack(value: Any, ndim: int) -> tuple[NDArray[Any], bool]:
         )
     is_one = labels.ndim == ndim
     return (labels[np.newaxis] if is_one else labels), is_one
+
+
+def labels_in_range(stacks: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """The same maps, whose labels are then known to fit into int64."""
+    for stack in stacks:
+        if stack.dtype.kind == "u" and stack.dtype.itemsize == 8 and (top := stack.max()) >= 2**63:
+            raise ValueError(f"`label_maps` must have labels below 2**63, got {top}")
+    return stacks
 
 
 def _whole_numbers(value: Any, name: str) -> NDArray[Any]:
@@ -109,15 +136,10 @@ class StoredLabels:
         held = [value for value in values if limits.min <= value <= limits.max]
         return [value % 2**limits.bits for value in held]
 
-    def labels_of(self, bits: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The labels as they were."""
-        if self.dtype.kind == "i":
-            return (
-                bits.astype(f"u{self.dtype.itemsize}")
-                .view(f"i{self.dtype.itemsize}")
-                .astype(np.int64)
-            )
-        return bits.astype(np.int64)
+    @property
+    def is_signed(self) -> bool:
+        """Whether the first bit is a sign."""
+        return self.dtype.kind == "i"
 
 
 def ignored_labels(ignore_index: Any) -> list[int]:
@@ -128,3 +150,27 @@ def ignored_labels(ignore_index: Any) -> list[int]:
     if ignored.dtype.kind not in "iub" or ignored.ndim != 1:
         raise TypeError(f"`ignore_index` must be one integer or several, got {ignore_index!r}")
     return [int(label) for label in ignored]
+
+
+def only_near_boundaries(where: str, **options: object) -> None:
+    """Nothing that describes boundaries is passed over in silence."""
+    for name, value in options.items():
+        if value is not None:
+            raise TypeError(
+                f"`{name}` must be given with where='boundary' or 'balanced boundary' alone, got "
+                f"{value!r} with {where!r}"
+            )
+
+
+def no_pixels(n_maps: int, *, near: bool, ignored: Sequence[int]) -> ValueError:
+    """The error where there is nothing to draw."""
+    if n_maps == 0:
+        return ValueError("`label_maps` must hold at least one map, got none")
+    if near:
+        return ValueError(
+            "`label_maps` must have changes of label between pixels that are not ignored, got none "
+            f"in {n_maps} maps; where='uniform' needs none"
+        )
+    return ValueError(
+        f"`ignore_index` must leave some pixels, got {list(ignored)}, which is every label"
+    )

@@ -35,6 +35,8 @@ __all__ = [
 ]
 """Dense prediction: label maps, pixels drawn from them, and their features."""
 
+from transferscore.pixels._results import PixelSample
 from transferscore.pixels.boundaries import label_boundaries
+from transferscore.pixels.sample_pixels import sample_pixels
 
-__all__ = ["label_boundaries"]
+__all__ = ["PixelSample", "label_boundaries", "sample_pixels"]

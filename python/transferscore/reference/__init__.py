@@ -27,6 +27,7 @@ from transferscore.reference.otce import (
 )
 from transferscore.reference.parc import parc
 from transferscore.reference.region_relations import region_relation
+from transferscore.reference.sample_pixels import sample_pixels
 from transferscore.reference.sfda import sfda
 from transferscore.reference.sinkhorn import (
     absolute_epsilon,
@@ -65,6 +66,7 @@ __all__ = [
     "otce",
     "parc",
     "region_relation",
+    "sample_pixels",
     "sfda",
     "sinkhorn",
     "sinkhorn_divergence",

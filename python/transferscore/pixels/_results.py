@@ -1,0 +1,65 @@
+"""What calls about pixels return."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PixelSample:
+    """Pixels drawn from label maps, sorted by image and then by place.
+
+    Attributes
+    ----------
+    image : ndarray of shape (n,)
+        Which image (or volume) each pixel is of, in the order in which label maps came.
+    coordinates : ndarray of shape (n, 2) or (n, 3)
+        Row and column, or slice, row and column.
+    labels : ndarray of shape (n,)
+        Their labels.
+    classes : ndarray of shape (K,)
+        All labels that there were to choose from, sorted.
+    class_counts : ndarray of shape (K,)
+        How many pixels of each there were to choose from.
+    shapes : ndarray of shape (N, 2) or (N, 3)
+        The size of each label map.
+    n_asked : int
+        How many pixels were asked for.
+    where : str
+        Where they were drawn.
+    """
+
+    image: Indices
+    coordinates: Indices
+    labels: Indices
+    classes: Indices
+    class_counts: Indices
+    shapes: Indices
+    n_asked: int
+    where: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_available(self) -> int:
+        """How many pixels there were to choose from."""
+        return int(self.class_counts.sum())
+
+    @property
+    def n_images(self) -> int:
+        """How many label maps there were."""
+        return len(self.shapes)
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether there were fewer pixels than were asked for."""
+        return len(self) < self.n_asked
+
+    @property
+    def absent(self) -> Indices:
+        """The labels that there were to choose from, but none was drawn of."""
+        return np.setdiff1d(self.classes, self.labels)
