@@ -27,3 +27,33 @@ def skimage_boundaries(maps: NDArray[Any], radius: float) -> NDArray[np.bool_]:
 
     found = np.stack([find_boundaries(labels) for labels in maps])
     return np.stack([distance_transform_edt(~changes) <= radius for changes in found])
+
+
+def numpy_sample(maps: NDArray[Any], n: int) -> NDArray[np.intp]:
+    """Pixels (n, 3) near thick boundaries: all positions, then a choice without replacement."""
+    from skimage.segmentation import find_boundaries
+
+    near = np.argwhere([find_boundaries(labels) for labels in maps])
+    return near[np.random.default_rng(0).choice(len(near), n, replace=False)]
+
+
+def numpy_gather(
+    maps: NDArray[np.float32], image: NDArray[Any], coordinates: NDArray[Any], scale: int
+) -> NDArray[np.float32]:
+    """The nearest features (n, C), by indexing."""
+    y, x = (coordinates // scale).T
+    return maps[image, :, y, x]
+
+
+def scipy_gather(
+    maps: NDArray[np.float32], image: NDArray[Any], coordinates: NDArray[Any], scale: int
+) -> NDArray[np.float32]:
+    """Bilinear features (n, C) by SciPy's interpolation, for each image and channel."""
+    from scipy.ndimage import map_coordinates
+
+    found = np.empty((len(image), maps.shape[1]), np.float32)
+    for i in np.unique(image):
+        at = ((coordinates[image == i] + 0.5) / scale - 0.5).T
+        channels = [map_coordinates(c, at, order=1, mode="nearest") for c in maps[i]]
+        found[image == i] = np.transpose(channels)
+    return found

@@ -1,5 +1,6 @@
 """Features as networks give them, and where the real data are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,3 +46,16 @@ def toy() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     i, j = np.arange(30)[:, np.newaxis], np.arange(3)
     y = np.arange(30) % 3
     return (j + 1) * np.sin((i + 1) * (j + 1)) + (y[:, np.newaxis] == j), y
+
+
+def blocks(
+    rng: np.random.Generator, shape: Sequence[int], n_labels: int, size: int = 3
+) -> NDArray[np.int64]:
+    """A label map in blocks, as regions are, with some single pixels."""
+    coarse = rng.integers(0, n_labels, [-(-side // size) for side in shape])
+    labels = coarse.repeat(size, axis=0).repeat(size, axis=1)
+    if len(shape) == 3:
+        labels = labels.repeat(size, axis=2)
+    labels = labels[tuple(slice(side) for side in shape)].copy()
+    labels[rng.random(shape) < 0.05] = n_labels
+    return labels

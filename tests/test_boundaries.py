@@ -6,21 +6,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
+from conftest import blocks
 from transferscore import label_boundaries, reference
 
 RADII = (0, 1, math.sqrt(2), 1.5, math.sqrt(3), 2, math.sqrt(5), 3, 3.99, 5, 6.5, 9, 14, 21)
 INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
-
-
-def blocks(rng, shape, n_labels, size=3):
-    """Labels in blocks, as regions are, with some single pixels."""
-    coarse = rng.integers(0, n_labels, [-(-side // size) for side in shape])
-    labels = coarse.repeat(size, axis=0).repeat(size, axis=1)
-    if len(shape) == 3:
-        labels = labels.repeat(size, axis=2)
-    labels = labels[tuple(slice(side) for side in shape)].copy()
-    labels[rng.random(shape) < 0.05] = n_labels
-    return labels
 
 
 def shifted(padded, step):

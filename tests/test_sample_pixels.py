@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from test_boundaries import blocks
+from conftest import blocks
 from transferscore import label_boundaries, reference, sample_pixels
 from transferscore.pixels import _batches
 from transferscore.pixels.sample_pixels import Sampling, seeds

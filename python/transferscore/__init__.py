@@ -50,6 +50,12 @@ from transferscore._threads import get_num_threads, num_threads, set_num_threads
 from transferscore.ranking import footrule
 from transferscore.pixels import label_boundaries
 from transferscore.pixels import PixelSample, label_boundaries, sample_pixels
+from transferscore.pixels import (
+    PixelSample,
+    gather_pixel_features,
+    label_boundaries,
+    sample_pixels,
+)
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,
@@ -129,6 +135,7 @@ __all__ = [
     "evaluate_filter",
     "exact_plan",
     "footrule",
+    "gather_pixel_features",
     "gbc",
     "get_num_threads",
     "h_score",

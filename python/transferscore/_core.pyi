@@ -368,3 +368,15 @@ class Extension(Protocol):
         n_threads: int,
     ) -> tuple[list[DrawnPixels], dict[int, int]]: ...
     def chosen_pixels(self, drawn: DrawnPixels, *, n: int, balanced: bool) -> DrawnPixels: ...
+    # Maps (n, C, depth, height, width) of any layout, images (k,) and coordinates (k, 3) of pixels,
+    # sizes of a feature in pixels; features (k, C).
+    def gather_pixel_features(
+        self,
+        maps: Features,
+        image: NDArray[np.int64],
+        coordinates: NDArray[np.int64],
+        *,
+        scale: Sequence[int],
+        linear: bool,
+        n_threads: int,
+    ) -> Features: ...

@@ -43,9 +43,7 @@ class PixelDraw {
     return draw;
   }
 
-  SmallestKeys& of_class(std::int64_t label) {
-    return pixels_.try_emplace(balanced_ ? label : 0, n_).first->second;
-  }
+  SmallestKeys& of_class(std::int64_t label) { return pixels_.try_emplace(balanced_ ? label : 0, n_).first->second; }
 
   void add(const std::vector<KeyedPixel>& pixels) {
     for (const KeyedPixel& pixel : pixels) of_class(pixel.label).add(pixel);
@@ -61,8 +59,8 @@ class PixelDraw {
     return all;
   }
 
-  /// The n pixels, in no order. Classes that have fewer than their share give all; the others share the rest, and where it
-  /// does not come out even, the next keys decide.
+  /// The n pixels, in no order. Classes that have fewer than their share give all; the others share the rest, and where
+  /// it does not come out even, the next keys decide.
   std::vector<KeyedPixel> chosen() {
     std::vector<std::vector<KeyedPixel>> classes;
     std::size_t longest = 0;
@@ -105,7 +103,10 @@ template <class T>
 class PixelSampler {
  public:
   PixelSampler(const PixelQuota& quota, std::vector<std::uint64_t> seeds, std::vector<T> ignored, bool is_signed)
-      : quota_(quota), seeds_(std::move(seeds)), ignored_(std::move(ignored)), is_signed_(is_signed),
+      : quota_(quota),
+        seeds_(std::move(seeds)),
+        ignored_(std::move(ignored)),
+        is_signed_(is_signed),
         draws_(seeds_.size(), PixelDraw(quota.n, quota.balanced)) {}
 
   std::vector<PixelDraw>& draws() { return draws_; }
@@ -127,9 +128,8 @@ class PixelSampler {
       work += static_cast<double>(size) * static_cast<double>(4 + seeds_.size());
     }
     with_team(execution, work, [&](const Execution& team) {
-      parallel_for(static_cast<Index>(pieces.size()), team, [&](Index i) {
-        add_pixels(*pieces[i].candidates, pieces[i].first, pieces[i].end, team);
-      });
+      parallel_for(static_cast<Index>(pieces.size()), team,
+                   [&](Index i) { add_pixels(*pieces[i].candidates, pieces[i].first, pieces[i].end, team); });
     });
   }
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transferscore._checks.arrays import as_array
+from transferscore._backend import backend
+from transferscore._checks.arrays import Floats, as_array
 
 LabelValues = int | Sequence[int] | None
 Bits = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.uint64]
@@ -174,3 +175,69 @@ def no_pixels(n_maps: int, *, near: bool, ignored: Sequence[int]) -> ValueError:
     return ValueError(
         f"`ignore_index` must leave some pixels, got {list(ignored)}, which is every label"
     )
+
+
+def no_pixel_sample(value: object) -> TypeError:
+    """The error where pixels are not those of a sample."""
+    return TypeError(f"`pixels` must be a PixelSample of sample_pixels(...), got {type(value)}")
+
+
+def is_iterable_of_features(value: object) -> bool:
+    """Whether feature maps, or batches of them, come one after the other."""
+    is_array = any(hasattr(value, name) for name in ("__array__", "__dlpack__"))
+    return isinstance(value, Iterable) and not is_array
+
+
+def feature_map_stack(
+    value: Any, name: str, position: int | None, ndim: int, n_images: int
+) -> NDArray[Any]:
+    """Maps (n, C, h, w) of any type and layout, from such an array or from one map (C, h, w)."""
+    name = name if position is None else f"{name}[{position}]"
+    maps = as_array(value, name)
+    if maps.dtype.kind not in "fiub":
+        raise TypeError(f"`{name}` must hold real numbers, got dtype {maps.dtype}")
+    is_one = maps.ndim == ndim + 1 and (position is not None or n_images == 1)
+    if (maps.ndim != ndim + 2 and not is_one) or maps.size == 0:
+        axes = {2: "C, h, w", 3: "C, d, h, w"}[ndim]
+        wanted = f"(N, {axes})" if position is None else f"({axes}) or (B, {axes})"
+        raise ValueError(
+            f"`{name}` must have shape {wanted}, or with channels last, got {maps.shape}"
+        )
+    return maps[np.newaxis] if is_one else maps
+
+
+def number_of_feature_maps(name: str, wanted: int, got: int) -> ValueError:
+    """The error where feature maps and label maps are not as many."""
+    more = " or more" if got > wanted else ""
+    return ValueError(f"`{name}` must hold a map for each of {wanted} label maps, got {got}{more}")
+
+
+def other_number_of_channels(name: str, widths: list[int]) -> ValueError:
+    """The error where maps differ in their channels."""
+    return ValueError(f"`{name}` must have one number of channels in all maps, got {widths}")
+
+
+def no_whole_scale(name: str, image: int, size: list[int], shape: list[int]) -> ValueError:
+    """The error where pixels and features do not lie in one grid."""
+    return ValueError(
+        f"`{name}` must be as large as the label maps or a whole number of times smaller along "
+        f"each axis, got {tuple(size)} for image {image}, whose label map is {tuple(shape)}; if "
+        "channels come last, say layout='channels_last'"
+    )
+
+
+def finite_at_pixels(
+    features: Floats,
+    name: str,
+    image: NDArray[np.int64],
+    coordinates: NDArray[np.int64],
+    n_threads: int,
+) -> None:
+    """Features (n, C) of pixels must be finite."""
+    where = backend.first_nonfinite(features, n_threads)
+    if where >= 0:
+        row, channel = divmod(where, features.shape[1])
+        raise ValueError(
+            f"`{name}` must be finite where pixels are drawn, got {features[row, channel]} in "
+            f"image {image[row]}, channel {channel}, at pixel {tuple(coordinates[row].tolist())}"
+        )

@@ -37,6 +37,12 @@ __all__ = [
 
 from transferscore.pixels._results import PixelSample
 from transferscore.pixels.boundaries import label_boundaries
+from transferscore.pixels.gather import gather_pixel_features
 from transferscore.pixels.sample_pixels import sample_pixels
 
-__all__ = ["PixelSample", "label_boundaries", "sample_pixels"]
+__all__ = [
+    "PixelSample",
+    "gather_pixel_features",
+    "label_boundaries",
+    "sample_pixels",
+]

@@ -6,6 +6,7 @@ Nothing here imports the rest of the package, and nothing in the package calls i
 from transferscore.reference.boundaries import label_boundaries
 from transferscore.reference.effective_rank import effective_rank
 from transferscore.reference.footrule import footrule
+from transferscore.reference.gather import gather_pixel_features
 from transferscore.reference.gbc import gbc
 from transferscore.reference.h_score import h_score
 from transferscore.reference.hgr_correlation import hgr_correlation
@@ -47,6 +48,7 @@ __all__ = [
     "effective_rank",
     "footrule",
     "from_potentials",
+    "gather_pixel_features",
     "gaussian_distance",
     "gbc",
     "h_score",

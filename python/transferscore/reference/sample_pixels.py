@@ -55,7 +55,7 @@ def sample_pixels(
     --------
     >>> from transferscore.reference import sample_pixels
     >>> sample_pixels([[[1, 2, 3], [4, 5, 6]]], 3, seed=0)
-    [(0, 0, 1, 2), (0, 0, 2, 3), (0, 1, 1, 5)]
+    [(0, 0, 0, 1), (0, 0, 2, 3), (0, 1, 2, 6)]
     """
     maps = [np.asarray(labels) for labels in label_maps]
     chosen: list[Keyed] = []
