@@ -52,9 +52,11 @@ from transferscore.pixels import label_boundaries
 from transferscore.pixels import PixelSample, label_boundaries, sample_pixels
 from transferscore.pixels import (
     PixelSample,
+    SegmentationOTCEResult,
     gather_pixel_features,
     label_boundaries,
     sample_pixels,
+    segmentation_otce,
 )
 from transferscore.transport import (
     OTCECalibration,
@@ -125,6 +127,7 @@ __all__ = [
     "ScoreRegression",
     "SecondPass",
     "SegmentationTask",
+    "SegmentationOTCEResult",
     "SinkhornResult",
     "SourceFilter",
     "SourceRanking",
@@ -161,6 +164,7 @@ __all__ = [
     "score_all",
     "scores",
     "select_sources",
+    "segmentation_otce",
     "set_num_threads",
     "sfda",
     "sinkhorn",

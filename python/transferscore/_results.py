@@ -156,6 +156,15 @@ class OTCESpread:
     domain_difference: float
     task_difference: float
 
+    @classmethod
+    def of(cls, domain: Vector, task: Vector) -> "OTCESpread":
+        """From the values of each sample (R,)."""
+        several = len(domain) > 1
+        deviations = [
+            float(side.std(ddof=1)) if several else float("nan") for side in (domain, task)
+        ]
+        return cls(domain, task, *deviations)
+
 
 @dataclass(frozen=True)
 class OTCEResult:

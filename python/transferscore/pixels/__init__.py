@@ -35,14 +35,17 @@ __all__ = [
 ]
 """Dense prediction: label maps, pixels drawn from them, and their features."""
 
-from transferscore.pixels._results import PixelSample
+from transferscore.pixels._results import PixelSample, SegmentationOTCEResult
 from transferscore.pixels.boundaries import label_boundaries
 from transferscore.pixels.gather import gather_pixel_features
 from transferscore.pixels.sample_pixels import sample_pixels
+from transferscore.pixels.segmentation_otce import segmentation_otce
 
 __all__ = [
     "PixelSample",
+    "SegmentationOTCEResult",
     "gather_pixel_features",
     "label_boundaries",
     "sample_pixels",
+    "segmentation_otce",
 ]

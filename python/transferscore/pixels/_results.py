@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from transferscore._results import OTCESpread
+
 Indices = NDArray[np.int64]
 
 
@@ -63,3 +65,42 @@ class PixelSample:
     def absent(self) -> Indices:
         """The labels that there were to choose from, but none was drawn of."""
         return np.setdiff1d(self.classes, self.labels)
+
+
+@dataclass(frozen=True)
+class SegmentationOTCEResult:
+    """OTCE between segmentation tasks and how it came about.
+
+    Attributes
+    ----------
+    domain_difference : float
+        W_D = <P, C>, the mean over draws, in squared units of the features; lower is nearer.
+    task_difference : float
+        W_T = H(Y_t | Y_s) in nats, the mean over draws; lower is better.
+    joint : ndarray of shape (C_s, C_t)
+        Joint distribution of source and target labels, the mean over draws.
+    source_classes, target_classes : ndarray of shape (C_s,) and (C_t,)
+        The labels of its rows and columns: all there were to choose from, sorted.
+    source_absent, target_absent : ndarray of shape (C_s,) and (C_t,)
+        Of how many draws each class is absent.
+    spread : OTCESpread
+        The values of each draw and their standard deviations.
+    source_pixels, target_pixels : tuple of PixelSample
+        The draws.
+    """
+
+    domain_difference: float
+    task_difference: float
+    joint: NDArray[np.float64]
+    source_classes: Indices
+    target_classes: Indices
+    source_absent: Indices
+    target_absent: Indices
+    spread: OTCESpread
+    source_pixels: tuple[PixelSample, ...]
+    target_pixels: tuple[PixelSample, ...]
+
+    @property
+    def score(self) -> float:
+        """-W_T; higher is better."""
+        return -self.task_difference

@@ -394,18 +394,12 @@ def _mean(results: list[OTCEResult]) -> OTCEResult:
     """Means over samples, with their spread."""
     domain = np.array([result.domain_difference for result in results])
     task = np.array([result.task_difference for result in results])
-    several = len(results) > 1
     return replace(
         results[-1],
         domain_difference=float(domain.mean()),
         task_difference=float(task.mean()),
         joint=np.mean([result.joint for result in results], axis=0),
-        spread=OTCESpread(
-            domain_differences=domain,
-            task_differences=task,
-            domain_difference=float(domain.std(ddof=1)) if several else float("nan"),
-            task_difference=float(task.std(ddof=1)) if several else float("nan"),
-        ),
+        spread=OTCESpread.of(domain, task),
     )
 
 

@@ -18,11 +18,13 @@ struct PlanSums {
 template <class Piece>
 void add_by_class(const Piece& plan /* (rows, columns) */, Index first_row, Index first_column, const LabelPair& labels,
                   LabelTable& table) {
+  Eigen::RowVectorX<typename Piece::Scalar> sum;
   for (Index k = 0, end; k < plan.rows(); k = end) {
     const std::int32_t id = labels.source_ids[first_row + k];
     for (end = k + 1; end < plan.rows() && labels.source_ids[first_row + end] == id;) ++end;
-    const Eigen::RowVectorXd mass = plan.middleRows(k, end - k).colwise().sum().template cast<double>();
-    table.add(id, first_column, mass);
+    sum = plan.row(k);  // row by row: Eigen would go down each column, from one cache line to the next
+    for (Index other = k + 1; other < end; ++other) sum += plan.row(other);
+    table.add(id, first_column, sum);
   }
 }
 
