@@ -52,10 +52,14 @@ from transferscore.pixels import label_boundaries
 from transferscore.pixels import PixelSample, label_boundaries, sample_pixels
 from transferscore.pixels import (
     PixelSample,
+    PixelScores,
+    ScoreMap,
     SegmentationOTCEResult,
     gather_pixel_features,
     label_boundaries,
     sample_pixels,
+    score_map,
+    score_pixels,
     segmentation_otce,
 )
 from transferscore.transport import (
@@ -123,10 +127,12 @@ __all__ = [
     "RegionRelation",
     "RegionRelations",
     "PixelSample",
+    "PixelScores",
     "Score",
     "ScoreRegression",
     "SecondPass",
     "SegmentationTask",
+    "ScoreMap",
     "SegmentationOTCEResult",
     "SinkhornResult",
     "SourceFilter",
@@ -162,6 +168,8 @@ __all__ = [
     "region_relations",
     "sample_pixels",
     "score_all",
+    "score_map",
+    "score_pixels",
     "scores",
     "select_sources",
     "segmentation_otce",

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from transferscore._backend import backend
 from transferscore._checks.arrays import Floats, as_array
+from transferscore._checks.numbers import count
 
 LabelValues = int | Sequence[int] | None
 Bits = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.uint64]
@@ -163,10 +164,13 @@ def only_near_boundaries(where: str, **options: object) -> None:
             )
 
 
+def no_label_maps() -> ValueError:
+    """The error where an iterator gives nothing."""
+    return ValueError("`label_maps` must hold at least one map, got none")
+
+
 def no_pixels(n_maps: int, *, near: bool, ignored: Sequence[int]) -> ValueError:
     """The error where there is nothing to draw."""
-    if n_maps == 0:
-        return ValueError("`label_maps` must hold at least one map, got none")
     if near:
         return ValueError(
             "`label_maps` must have changes of label between pixels that are not ignored, got none "
@@ -241,3 +245,35 @@ def finite_at_pixels(
             f"`{name}` must be finite where pixels are drawn, got {features[row, channel]} in "
             f"image {image[row]}, channel {channel}, at pixel {tuple(coordinates[row].tolist())}"
         )
+
+
+def maps_to_look_at_again(value: Any, name: str) -> Any:
+    """Maps that can be passed through more than once."""
+    if isinstance(value, Iterator):
+        raise TypeError(
+            f"`{name}` must be an array or a sequence of arrays, because every patch looks at it, "
+            f"got {type(value)}"
+        )
+    return value
+
+
+def pair(value: object, name: str) -> tuple[int, int]:
+    """One whole number above zero for both axes, or two."""
+    if not isinstance(value, (tuple, list)):
+        return (count(value, name), count(value, name))
+    if len(value) != 2:
+        raise ValueError(f"`{name}` must be one integer or two, got {value!r}")
+    return (count(value[0], name), count(value[1], name))
+
+
+def patch_size(value: object, name: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of a patch that fits into the image."""
+    height, width = pair(value, name)
+    if height > shape[0] or width > shape[1]:
+        raise ValueError(f"`{name}` must fit into label maps of {shape}, got {(height, width)}")
+    return height, width
+
+
+def no_patch_scored(n_patches: int, reason: str) -> ValueError:
+    """The error where a map of scores would be empty."""
+    return ValueError(f"`label_maps` must have a patch to score, got none of {n_patches}: {reason}")

@@ -35,17 +35,28 @@ __all__ = [
 ]
 """Dense prediction: label maps, pixels drawn from them, and their features."""
 
-from transferscore.pixels._results import PixelSample, SegmentationOTCEResult
+from transferscore.pixels._results import (
+    PixelSample,
+    PixelScores,
+    ScoreMap,
+    SegmentationOTCEResult,
+)
 from transferscore.pixels.boundaries import label_boundaries
 from transferscore.pixels.gather import gather_pixel_features
 from transferscore.pixels.sample_pixels import sample_pixels
+from transferscore.pixels.score_map import score_map
+from transferscore.pixels.score_pixels import score_pixels
 from transferscore.pixels.segmentation_otce import segmentation_otce
 
 __all__ = [
     "PixelSample",
+    "PixelScores",
+    "ScoreMap",
     "SegmentationOTCEResult",
     "gather_pixel_features",
     "label_boundaries",
     "sample_pixels",
+    "score_map",
+    "score_pixels",
     "segmentation_otce",
 ]

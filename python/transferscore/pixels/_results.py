@@ -1,5 +1,6 @@
 """What calls about pixels return."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,3 +105,66 @@ class SegmentationOTCEResult:
     def score(self) -> float:
         """-W_T; higher is better."""
         return -self.task_difference
+
+
+@dataclass(frozen=True)
+class PixelScores:
+    """Scores on sampled pixels.
+
+    Attributes
+    ----------
+    values : dict of str to float
+        The scores by name, means over draws.
+    spread : dict of str to float
+        Their standard deviations over draws (with divisor R - 1; nan for one draw).
+    of_draws : dict of str to ndarray of shape (R,)
+        The values of each draw.
+    pixels : tuple of PixelSample
+        The draws. Where each takes all pixels there are, one stands for all.
+    """
+
+    values: Mapping[str, float]
+    spread: Mapping[str, float]
+    of_draws: Mapping[str, NDArray[np.float64]]
+    pixels: tuple[PixelSample, ...]
+
+    @classmethod
+    def of(
+        cls, of_draws: Mapping[str, NDArray[np.float64]], pixels: Sequence[PixelSample]
+    ) -> "PixelScores":
+        """From the values of each draw."""
+        spread = {
+            name: float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            for name, values in of_draws.items()
+        }
+        means = {name: float(values.mean()) for name, values in of_draws.items()}
+        return cls(means, spread, of_draws, tuple(pixels))
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """A score for each patch of the image plane, over all images.
+
+    Attributes
+    ----------
+    values : ndarray of shape (R, C)
+        The scores, nan where a patch can't be scored: fewer than two classes, or as the score says.
+    n_pixels : ndarray of shape (R, C)
+        How many pixels were scored, 0 where there were none.
+    n_classes : ndarray of shape (R, C)
+        How many classes they have.
+    rows, columns : ndarray of shape (R,) and (C,)
+        First row and first column of the patches.
+    patch : tuple of two int
+        Height and width of a patch in pixels.
+    score : str
+        Name of the score.
+    """
+
+    values: NDArray[np.float64]
+    n_pixels: Indices
+    n_classes: Indices
+    rows: Indices
+    columns: Indices
+    patch: tuple[int, int]
+    score: str

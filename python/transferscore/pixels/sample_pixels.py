@@ -183,6 +183,19 @@ class Sampling:
 
     def draw(self, label_maps: Any, seeds: list[int], n_threads: int) -> list[PixelSample]:
         """A sample for each seed, from one pass over the maps."""
+        samples = self._draw(label_maps, seeds, n_threads)
+        if not samples[0].n_available:
+            raise _checks.no_pixels(
+                samples[0].n_images, near=self.band is not None, ignored=self.ignored
+            )
+        return samples
+
+    def draw_if_any(self, label_maps: Any, seed: int, n_threads: int) -> PixelSample | None:
+        """A sample, or None where there is no pixel to choose from."""
+        (sample,) = self._draw(label_maps, [seed], n_threads)
+        return sample if sample.n_available else None
+
+    def _draw(self, label_maps: Any, seeds: list[int], n_threads: int) -> list[PixelSample]:
         n = NO_LIMIT if self.n is None else self.n
         drawn: list[Any] = []
         counts: Counter[int] = Counter()
@@ -207,8 +220,8 @@ class Sampling:
             )
             counts.update(found)
             sizes += [stack.shape[1:] for stack in stacks for _ in range(len(stack))]
-        if not counts:
-            raise _checks.no_pixels(len(sizes), near=self.band is not None, ignored=self.ignored)
+        if not sizes:
+            raise _checks.no_label_maps()
         return [self._sample(pixels, n, counts, np.array(sizes, np.int64)) for pixels in drawn]
 
     def _sample(
