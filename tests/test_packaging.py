@@ -25,6 +25,7 @@ from transferscore import _backend, _cpu
 ROOT = Path(__file__).parents[1]
 PACKAGE = files("transferscore")
 EXTRAS = {
+    "PIL",
     "nibabel",
     "ot",
     "rich",

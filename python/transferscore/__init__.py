@@ -47,9 +47,6 @@ from transferscore._statistics import (
     SecondPass,
 )
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
-from transferscore.ranking import footrule
-from transferscore.pixels import label_boundaries
-from transferscore.pixels import PixelSample, label_boundaries, sample_pixels
 from transferscore.pixels import (
     PixelSample,
     PixelScores,
@@ -62,6 +59,7 @@ from transferscore.pixels import (
     score_pixels,
     segmentation_otce,
 )
+from transferscore.ranking import footrule
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,
@@ -123,17 +121,17 @@ __all__ = [
     "OTCECalibration",
     "OTCEResult",
     "OTCESpread",
+    "PixelSample",
+    "PixelScores",
     "PredictionStatistics",
     "RegionRelation",
     "RegionRelations",
-    "PixelSample",
-    "PixelScores",
     "Score",
+    "ScoreMap",
     "ScoreRegression",
     "SecondPass",
-    "SegmentationTask",
-    "ScoreMap",
     "SegmentationOTCEResult",
+    "SegmentationTask",
     "SinkhornResult",
     "SourceFilter",
     "SourceRanking",
@@ -171,8 +169,8 @@ __all__ = [
     "score_map",
     "score_pixels",
     "scores",
-    "select_sources",
     "segmentation_otce",
+    "select_sources",
     "set_num_threads",
     "sfda",
     "sinkhorn",

@@ -75,18 +75,18 @@ class FeatureFile:
 
 
 @dataclass(frozen=True)
-class _Role:
-    """What a file must hold to serve as features or as labels."""
+class Role:
+    """What a file must hold to serve as features, as labels or as maps of these."""
 
     key: str  # name of the array inside an .npz
     shape: str
-    ndim: int
+    ndims: tuple[int, ...]
     kinds: str  # NumPy's one-letter dtype kinds
     values: str  # the same in words
 
 
-_FEATURES = _Role("features", "(n, d)", 2, "biuf", "real numbers")
-_LABELS = _Role("labels", "(n,)", 1, "biufUS", "whole numbers, booleans or strings")
+_FEATURES = Role("features", "(n, d)", (2,), "biuf", "real numbers")
+_LABELS = Role("labels", "(n,)", (1,), "biufUS", "whole numbers, booleans or strings")
 _ANY = ("biufUS", "numbers or strings")
 
 
@@ -135,7 +135,7 @@ def load_features(path: PathLike) -> NDArray[Any]:
     >>> load_features(model.file).shape
     (720, 64)
     """
-    return _load(Path(path), _FEATURES)
+    return load_array(Path(path), _FEATURES)
 
 
 def load_labels(path: PathLike) -> NDArray[Any]:
@@ -166,7 +166,7 @@ def load_labels(path: PathLike) -> NDArray[Any]:
     >>> load_labels(load_zoo().tasks["omniglot_alphabets"].folder / "labels.npy").shape
     (720,)
     """
-    labels = _load(Path(path), _LABELS)
+    labels = load_array(Path(path), _LABELS)
     if labels.dtype.kind == "f":
         odd = labels[~np.isfinite(labels) | (labels != np.floor(labels))]
         if odd.size:
@@ -206,7 +206,7 @@ def list_feature_files(
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     found = {_key(path): path for entry in given for path in _expand(Path(entry), labels)}
     files = list(found.values())
-    names = _display_names(files)
+    names = display_names(files)
     return [FeatureFile(name, path) for name, path in zip(names, files, strict=True)]
 
 
@@ -226,7 +226,8 @@ def printable(text: object) -> str:
 # ------------------------------------------------------------------------------ one file
 
 
-def _load(path: Path, role: _Role) -> NDArray[Any]:
+def load_array(path: Path, role: Role) -> NDArray[Any]:
+    """The array that a file holds in this role; FileError where it holds something else."""
     name = f"'{printable(path)}'"
     with _open(path, name) as stream:
         load = _load_npz if path.suffix.lower() == ".npz" else _load_npy
@@ -253,7 +254,7 @@ def _open_regular(path: Path, name: str) -> IO[bytes]:
         raise _error(name, f"cannot be read: {error.strerror}") from error
 
 
-def _load_npy(stream: IO[bytes], name: str, role: _Role) -> NDArray[Any]:
+def _load_npy(stream: IO[bytes], name: str, role: Role) -> NDArray[Any]:
     header = _read_header(stream, name)
     n_bytes = os.fstat(stream.fileno()).st_size - header.offset
     _check_header(header, n_bytes, name, role)
@@ -305,7 +306,7 @@ def _content(start: bytes) -> str:
     return f"begins with {start[:6]!r}"
 
 
-def _check_header(header: _Header, n_bytes: int, name: str, role: _Role) -> None:
+def _check_header(header: _Header, n_bytes: int, name: str, role: Role) -> None:
     """Compare what the header declares with the role and with the bytes really there."""
     dtype, shape = header.dtype, header.shape
     if dtype.hasobject:
@@ -314,7 +315,7 @@ def _check_header(header: _Header, n_bytes: int, name: str, role: _Role) -> None
         raise _error(name, f"must hold {role.values}, holds {dtype.name}")
     if len(shape) > _MAX_DIMENSIONS or any(not 0 <= size <= _MAX_SIZE for size in shape):
         raise _error(name, f"must have shape {role.shape}, declares one that no array can have")
-    if len(shape) != role.ndim:
+    if len(shape) not in role.ndims:
         raise _error(name, f"must have shape {role.shape}, has shape {shape}")
     if 0 in shape:
         raise _error(name, f"must not be empty, has shape {shape}")
@@ -339,13 +340,15 @@ def load_archive(path: PathLike, ndims: Mapping[str, int]) -> dict[str, NDArray[
     with _open_regular(Path(path), name) as stream, _archive(stream, name) as archive:
         found = {_array_name(member): member for member in archive.infolist()}
         return {
-            key: _load_member(archive, found[key], name, _Role(key, f"of {ndim} axes", ndim, *_ANY))
+            key: _load_member(
+                archive, found[key], name, Role(key, f"of {ndim} axes", (ndim,), *_ANY)
+            )
             for key, ndim in ndims.items()
             if key in found
         }
 
 
-def _load_npz(stream: IO[bytes], name: str, role: _Role) -> NDArray[Any]:
+def _load_npz(stream: IO[bytes], name: str, role: Role) -> NDArray[Any]:
     with _archive(stream, name) as archive:
         return _load_member(archive, _find_member(archive, name, role), name, role)
 
@@ -369,7 +372,7 @@ def _archive(stream: IO[bytes], name: str) -> Iterator[zipfile.ZipFile]:
 
 
 def _load_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, role: _Role
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, role: Role
 ) -> NDArray[Any]:
     assert archive.fp is not None
     inside = f"{name}, array '{printable(_array_name(member))}',"
@@ -378,7 +381,7 @@ def _load_member(
         return _read_member(data, member, inside, role)
 
 
-def _find_member(archive: zipfile.ZipFile, name: str, role: _Role) -> zipfile.ZipInfo:
+def _find_member(archive: zipfile.ZipFile, name: str, role: Role) -> zipfile.ZipInfo:
     members = [entry for entry in archive.infolist() if entry.filename.endswith(".npy")]
     named = [entry for entry in members if _array_name(entry) == role.key]
     if len(named) == 1:
@@ -416,7 +419,7 @@ def _check_member(member: zipfile.ZipInfo, archive_bytes: int, name: str) -> Non
         )
 
 
-def _read_member(data: IO[bytes], member: zipfile.ZipInfo, name: str, role: _Role) -> NDArray[Any]:
+def _read_member(data: IO[bytes], member: zipfile.ZipInfo, name: str, role: Role) -> NDArray[Any]:
     header = _read_header(data, name)
     _check_header(header, member.file_size - header.offset, name, role)
     buffer = np.empty(header.n_bytes, dtype=np.uint8)
@@ -467,7 +470,8 @@ def _key(path: Path) -> str:
     return os.path.abspath(path)
 
 
-def _display_names(paths: list[Path]) -> list[str]:
+def display_names(paths: list[Path]) -> list[str]:
+    """The shortest name of each path that tells it from the others."""
     groups = defaultdict(list)
     for path in paths:
         groups[path.stem].append(path)

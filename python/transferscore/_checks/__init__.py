@@ -71,27 +71,6 @@ from transferscore._checks.numbers import (
     share,
     shrinkage,
 )
-from transferscore._checks.probabilities import (
-    check_transform,
-    distributions,
-    label_pairs,
-    outputs_and_labels,
-)
-from transferscore._checks.regions import (
-    Grid,
-    Mask,
-    Regions,
-    Thresholds,
-    at_least_two_regions,
-    no_such_pair,
-    organ_mask,
-    pixel_spacing,
-    region_masks,
-    region_thresholds,
-    regions_of_side,
-    sets_apart,
-    shared_grid,
-)
 from transferscore._checks.pixels import (
     Bits,
     LabelValues,
@@ -121,7 +100,27 @@ from transferscore._checks.pixels import (
     patch_size,
     squared_radius,
 )
-from transferscore._checks.probabilities import label_pairs, outputs_and_labels
+from transferscore._checks.probabilities import (
+    check_transform,
+    distributions,
+    label_pairs,
+    outputs_and_labels,
+)
+from transferscore._checks.regions import (
+    Grid,
+    Mask,
+    Regions,
+    Thresholds,
+    at_least_two_regions,
+    no_such_pair,
+    organ_mask,
+    pixel_spacing,
+    region_masks,
+    region_thresholds,
+    regions_of_side,
+    sets_apart,
+    shared_grid,
+)
 from transferscore._checks.scores import score_names
 from transferscore._checks.sources import (
     SAMPLES,
@@ -250,8 +249,8 @@ __all__ = [
     "epsilon_too_small",
     "epsilons",
     "equal_distances",
-    "feature_statistics_file",
     "feature_map_stack",
+    "feature_statistics_file",
     "features_alone",
     "features_and_classes",
     "features_and_label_rows",
@@ -292,8 +291,8 @@ __all__ = [
     "no_attribute",
     "no_chance_level",
     "no_fixed_point",
-    "no_more_than_first_pass",
     "no_label_maps",
+    "no_more_than_first_pass",
     "no_patch_scored",
     "no_pixel_sample",
     "no_pixels",
@@ -314,16 +313,16 @@ __all__ = [
     "one_column",
     "one_label_set",
     "one_neighbour",
+    "only_near_boundaries",
     "organ_mask",
     "other_kind",
-    "other_transform",
-    "only_near_boundaries",
     "other_number_of_channels",
+    "other_transform",
     "other_width",
     "outputs_and_labels",
-    "pixel_spacing",
     "pair",
     "patch_size",
+    "pixel_spacing",
     "plan",
     "points",
     "points_or_cost",

@@ -1,4 +1,4 @@
-"""The command line: ``transferscore rank``, ``demo`` and ``doctor``.
+"""The command line: ``transferscore rank``, ``pixels``, ``demo`` and ``doctor``.
 
 Data go to standard output, talk goes to standard error. The commands compose the public
 functions of the package; whatever they need is imported when they run.
@@ -49,6 +49,10 @@ def _run(args: argparse.Namespace) -> Outcome:
         from transferscore.cli import _rank
 
         return _rank.run(args)
+    if args.command == "pixels":
+        from transferscore.cli import _pixels
+
+        return _pixels.run(args)
     if args.command == "demo":
         from transferscore.cli import _demo
 

@@ -53,8 +53,9 @@ def _require_rich() -> None:
 
 def rank_json(report: RankReport) -> str:
     """Return the ranking as JSON, numbers in full precision."""
+    sampling = {"sampling": report.sampling} if report.sampling else {}
     return _json(
-        "rank",
+        report.command,
         report.scores,
         {
             "labels": {
@@ -62,6 +63,7 @@ def rank_json(report: RankReport) -> str:
                 "n": report.n,
                 "n_classes": report.n_classes,
             },
+            **sampling,
             "sort_by": report.sort_by.name,
             "models": [
                 {
@@ -71,6 +73,7 @@ def rank_json(report: RankReport) -> str:
                     "n": model.n,
                     "d": model.d,
                     "scores": model.scores,
+                    **({"spread": model.spread} if model.spread else {}),
                     "warnings": list(model.warnings),
                 }
                 for rank, model in report.ranking

@@ -20,16 +20,17 @@ exit codes:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the parsed arguments; `command` names the command."""
-    parser, rank = _build()
+    parser, rankings = _build()
     args, rest = parser.parse_known_args(argv)
     # argparse gives a list of files the first group only: `a.npy --json b.npy` leaves b.npy over.
-    if rest and (args.command != "rank" or any(word.startswith("-") for word in rest)):
+    if rest and (args.command not in rankings or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if args.command == "rank":
+    if args.command in rankings:
         args.files += rest
         args.sort_by = args.sort_by or default_order(args.scores)
         if args.sort_by not in args.scores:
-            rank.error(f"argument --sort-by: must be one of --scores, got '{args.sort_by}'")
+            text = f"argument --sort-by: must be one of --scores, got '{args.sort_by}'"
+            rankings[args.command].error(text)
     return args
 
 
@@ -38,7 +39,7 @@ def default_order(asked: Sequence[str]) -> str:
     return _scores.RANKS_BY_DEFAULT if _scores.RANKS_BY_DEFAULT in asked else asked[0]
 
 
-def _build() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="transferscore",
         description="Which pretrained model transfers best? Scores of features, fast and checked.",
@@ -47,11 +48,11 @@ def _build() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     version = f"transferscore {transferscore.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    rank = _add_rank(commands)
+    rankings = {"rank": _add_rank(commands), "pixels": _add_pixels(commands)}
     _add_demo(commands)
     doctor = "print version, processor, threads and what else helps a bug report"
     commands.add_parser("doctor", help=doctor, description=doctor, allow_abbrev=False)
-    return parser, rank
+    return parser, rankings
 
 
 def _add_rank(
@@ -74,6 +75,87 @@ def _add_rank(
     rank.add_argument(
         "--labels", required=True, metavar="FILE", help="labels, shape (n,), as .npy or .npz"
     )
+    _add_scores(rank)
+    return rank
+
+
+def _add_pixels(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    text = "rank models for segmentation by their feature maps and your label maps"
+    pixels = commands.add_parser(
+        "pixels",
+        help=text,
+        description="Rank models for segmentation by their feature maps and your label maps, on "
+        "the same sampled pixels, best first.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    pixels.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE_OR_FOLDER",
+        help="feature maps of one model: all of them, shape (N, C, h, w), as .npy or .npz; or a "
+        "folder with a .npy or .npz file (C, h, w) for each image, sorted by name",
+    )
+    pixels.add_argument(
+        "--labels",
+        required=True,
+        metavar="FILE_OR_FOLDER",
+        help="label maps: all of them, shape (N, H, W), as .npy or .npz; or a folder with a .png, "
+        ".npy or .npz file for each image, sorted by name",
+    )
+    _add_sampling(pixels)
+    pixels.add_argument(
+        "--save-pixels", metavar="FILE", help="write the pixels that were drawn to an .npz file"
+    )
+    pixels.add_argument(
+        "--save-map",
+        metavar="FILE",
+        help="write the score that ranks, for each patch of the image, to an .npz file",
+    )
+    pixels.add_argument(
+        "--patch", type=_positive, default=32, metavar="N", help="size of a patch (default: 32)"
+    )
+    _add_scores(pixels)
+    return pixels
+
+
+def _add_sampling(pixels: argparse.ArgumentParser) -> None:
+    pixels.add_argument(
+        "--pixels", type=_positive, default=10_000, metavar="N", help="pixels (default: 10000)"
+    )
+    pixels.add_argument(
+        "--repeats", type=_positive, default=1, metavar="N", help="draws to average (default: 1)"
+    )
+    pixels.add_argument(
+        "--where",
+        choices=("boundary", "uniform", "balanced", "balanced-boundary"),
+        default="boundary",
+        help="which pixels (default: near label boundaries)",
+    )
+    pixels.add_argument(
+        "--radius", type=_radius, metavar="R", help="what is near a boundary (default: 1)"
+    )
+    pixels.add_argument(
+        "--ignore", type=_whole_numbers, metavar="LABEL,LABEL", help="labels that do not count"
+    )
+    pixels.add_argument(
+        "--seed", type=_whole_number, default=0, metavar="N", help="seed (default: 0)"
+    )
+    pixels.add_argument(
+        "--channels-last", action="store_true", help="feature maps are (N, h, w, C)"
+    )
+    pixels.add_argument(
+        "--interpolate", action="store_true", help="features between those of a coarser map"
+    )
+    pixels.add_argument(
+        "--volumes", action="store_true", help="label maps are volumes (N, D, H, W)"
+    )
+
+
+def _add_scores(rank: argparse.ArgumentParser) -> None:
     rank.add_argument(
         "--scores",
         type=_score_names,
@@ -95,7 +177,6 @@ def _add_rank(
     _add_threads(rank)
     rank.add_argument("--quiet", action="store_true", help="no progress, no warnings; only errors")
     rank.set_defaults(form="table")
-    return rank
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -109,7 +190,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
-        type=_threads,
+        type=_positive,
         metavar="N",
         help="threads to use (default: as many as this process may use)",
     )
@@ -124,7 +205,27 @@ def _score_names(text: str) -> list[str]:
     return names
 
 
-def _threads(text: str) -> int:
+def _positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got '{text}'")
     return int(text)
+
+
+def _whole_number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got '{text}'")
+    return int(text)
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(label) for label in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be integers, got '{text}'") from error
+
+
+def _radius(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number, got '{text}'") from error

@@ -40,10 +40,10 @@ def run(args: argparse.Namespace) -> Outcome:
         n_classes=n_classes,
         scores=scores,
         sort_by=REGISTRY[args.sort_by],
-        ranking=_ranked(scored, REGISTRY[args.sort_by]),
+        ranking=ranked(scored, REGISTRY[args.sort_by]),
         failed=failed,
     )
-    return Outcome(write(report), _code(report))
+    return Outcome(write(report), code_of(report))
 
 
 def _load_labels(path: str) -> tuple[NDArray[Any], int]:
@@ -99,7 +99,7 @@ def _score_file(
     return ScoredModel(file, n, d, result.values, result.warnings)
 
 
-def _ranked(models: Sequence[ScoredModel], by: Score) -> list[tuple[int, ScoredModel]]:
+def ranked(models: Sequence[ScoredModel], by: Score) -> list[tuple[int, ScoredModel]]:
     """Sort best first. Equal scores share the best rank and keep the order they were given in."""
     sign = -1.0 if by.higher_is_better else 1.0
     keys = [sign * model.scores[by.name] for model in models]
@@ -108,7 +108,8 @@ def _ranked(models: Sequence[ScoredModel], by: Score) -> list[tuple[int, ScoredM
     return [(1 + ordered.index(keys[i]), models[i]) for i in best_first]
 
 
-def _code(report: RankReport) -> Exit:
+def code_of(report: RankReport) -> Exit:
+    """Whether all, some or no files were scored."""
     if not report.ranking:
         return Exit.NO_RESULT
     return Exit.SOME_FAILED if report.failed else Exit.OK

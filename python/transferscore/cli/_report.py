@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from transferscore._scores import Score
 from transferscore.io import FeatureFile
@@ -19,6 +20,7 @@ class ScoredModel:
     d: int
     scores: dict[str, float]
     warnings: tuple[str, ...]
+    spread: dict[str, float] = field(default_factory=dict)  # over draws, where there are several
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class FailedModel:
 
 @dataclass(frozen=True)
 class RankReport:
-    """The result of `rank`; `ranking` has (rank, model), best first."""
+    """The result of `rank` or `pixels`; `ranking` has (rank, model), best first."""
 
     labels_path: Path
     n: int
@@ -40,6 +42,8 @@ class RankReport:
     sort_by: Score
     ranking: Sequence[tuple[int, ScoredModel]]
     failed: Sequence[FailedModel]
+    command: str = "rank"
+    sampling: dict[str, Any] = field(default_factory=dict)  # how pixels were drawn
 
 
 @dataclass(frozen=True)

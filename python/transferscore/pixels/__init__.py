@@ -1,9 +1,21 @@
-"""Dense prediction: the geometry of label regions, and sources for segmentation tasks."""
+"""Dense prediction: pixels drawn from label maps and their scores; sources for segmentation."""
 
+from transferscore.pixels._results import (
+    PixelSample,
+    PixelScores,
+    ScoreMap,
+    SegmentationOTCEResult,
+)
+from transferscore.pixels.boundaries import label_boundaries
 from transferscore.pixels.filter_evaluation import FilterEvaluation, PoolFootrule, evaluate_filter
+from transferscore.pixels.gather import gather_pixel_features
 from transferscore.pixels.regions import region_relations
 from transferscore.pixels.relations import BoundaryDistances, RegionRelation, RegionRelations
+from transferscore.pixels.sample_pixels import sample_pixels
+from transferscore.pixels.score_map import score_map
+from transferscore.pixels.score_pixels import score_pixels
 from transferscore.pixels.score_regression import ScoreRegression
+from transferscore.pixels.segmentation_otce import segmentation_otce
 from transferscore.pixels.source_filter import (
     FilteredSources,
     SegmentationTask,
@@ -17,46 +29,29 @@ __all__ = [
     "BoundaryDistances",
     "FilterEvaluation",
     "FilteredSources",
+    "PixelSample",
+    "PixelScores",
     "PoolFootrule",
     "RankedSource",
     "RegionRelation",
     "RegionRelations",
+    "ScoreMap",
     "ScoreRegression",
+    "SegmentationOTCEResult",
     "SegmentationTask",
     "SourceDecision",
     "SourceFilter",
     "SourceRanking",
     "Volume",
     "evaluate_filter",
+    "gather_pixel_features",
+    "label_boundaries",
     "load_volume",
     "load_volumes",
     "region_relations",
-    "select_sources",
-]
-"""Dense prediction: label maps, pixels drawn from them, and their features."""
-
-from transferscore.pixels._results import (
-    PixelSample,
-    PixelScores,
-    ScoreMap,
-    SegmentationOTCEResult,
-)
-from transferscore.pixels.boundaries import label_boundaries
-from transferscore.pixels.gather import gather_pixel_features
-from transferscore.pixels.sample_pixels import sample_pixels
-from transferscore.pixels.score_map import score_map
-from transferscore.pixels.score_pixels import score_pixels
-from transferscore.pixels.segmentation_otce import segmentation_otce
-
-__all__ = [
-    "PixelSample",
-    "PixelScores",
-    "ScoreMap",
-    "SegmentationOTCEResult",
-    "gather_pixel_features",
-    "label_boundaries",
     "sample_pixels",
     "score_map",
     "score_pixels",
     "segmentation_otce",
+    "select_sources",
 ]
