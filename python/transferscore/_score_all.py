@@ -40,8 +40,8 @@ def score_all(
     r"""Many scores of one model from one pass over its features.
 
     Counts, means and the Gram matrix are summed once, in float64; each score then adds its own
-    factorisation or less. Inputs are checked once. `scores()` says what each score is, in which direction it counts and
-    between which bounds; the functions of the same names describe them.
+    factorisation or less. Inputs are checked once. `scores()` says what each score is, in which
+    direction it counts and between which bounds; the functions of the same names describe them.
 
     Parameters
     ----------
