@@ -78,3 +78,5 @@ PRINCIPAL = 1e-8
 MIXTURE = 1e-8
 # Absolute: a mean probability by mixtures of clear clusters that were fitted from other starts.
 ANOTHER_START = 5e-3
+# Colours of more than 2,048 different values: the sum of squares against the least there is.
+NEAR_BEST_COLOURS = 1e-3

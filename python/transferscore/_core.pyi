@@ -111,6 +111,32 @@ class Extension(Protocol):
         adjust_for_chance: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
+    # ids (L, n), number of colours of each position
+    def quantise_pixels(
+        self,
+        images: NDArray[Any],
+        *,
+        n_colours: int,
+        superpixel: int,
+        seed: int,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int32], list[int]]: ...
+    # for each combination values (positions,), intensity, rank and chance; number of colours
+    def pixel_h_score(
+        self,
+        sources: Sequence[Features],
+        combinations: Sequence[Sequence[int]],
+        images: NDArray[Any],
+        *,
+        n_colours: int,
+        superpixel: int,
+        seed: int,
+        ledoit_wolf: bool,
+        intensity: float,
+        adjust_for_chance: bool,
+        budget: float,
+        n_threads: int,
+    ) -> tuple[list[tuple[Matrix, float, int, float]], list[int]]: ...
     def nce(
         self,
         source_ids: NDArray[np.int32],

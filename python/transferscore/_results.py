@@ -341,3 +341,38 @@ class NLEEPResult:
     n_iter: int
     converged: bool
     start: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class PixelHScoreResult:
+    """H-score of an image-to-image task, pixel by pixel.
+
+    Attributes
+    ----------
+    score : float
+        The mean of `map`, constant positions included; higher is better.
+    map : ndarray of shape (H', W')
+        The H-score of each pixel, or of each square of pixels.
+    n_colours : ndarray of shape (H', W')
+        Colours found at each position; its score is at most one less.
+    n_constant : int
+        Positions with one colour, which score 0.
+    rank : int or None
+        Rank of the centred features; None with shrinkage, where every direction counts.
+    shrinkage : float
+        Intensity that was used, 0 for the plain score.
+    n, d : int
+        Images and features.
+    superpixel : int
+        Side of the squares.
+    """
+
+    score: float
+    map: Vector
+    n_colours: NDArray[np.int64]
+    n_constant: int
+    rank: int | None
+    shrinkage: float
+    n: int
+    d: int
+    superpixel: int

@@ -105,6 +105,39 @@ inline Eigen::VectorXd most(const LabelSets& labels) {
   return bound;
 }
 
+/// The factor of A in (1), and what the features alone say of the score.
+struct FeatureSystem {
+  HScore score;  // without values
+  double ridge = 0;
+  Factor factor;
+
+  double weight() const { return 1 - score.intensity; }
+};
+
+/// A from the scatter, factored. Nothing where products in precision C do not suffice.
+template <class C>
+std::optional<FeatureSystem> feature_system(Eigen::MatrixXd scatter /* (d, d), lower triangle */, Index n,
+                                            double fourth_moment /* for Ledoit and Wolf */,
+                                            const HScoreOptions& options, const Execution& execution) {
+  constexpr bool single = std::is_same_v<C, float>;
+  const Index d = scatter.rows();
+  const double trace = scatter.diagonal().sum();
+  if (!std::isfinite(trace)) return std::nullopt;
+
+  FeatureSystem system;
+  system.score.intensity =
+      options.ledoit_wolf ? ledoit_wolf(n, d, trace, squared_norm(scatter), fourth_moment) : options.intensity;
+  if (single && options.ledoit_wolf && system.weight() < least_weight_single) return std::nullopt;
+  system.ridge = system.score.intensity * trace / static_cast<double>(d);
+  regularise(scatter, system.weight(), system.ridge, execution);
+  system.factor =
+      single ? factor_plain(scatter, least_pivot<C>, execution) : factorise(scatter, least_pivot<C>, execution);
+  if (single && system.factor.smallest_pivot == 0) return std::nullopt;
+  if (system.ridge == 0) system.score.rank = system.factor.rank();
+  if (options.adjust_for_chance) system.score.chance = chance_level(system.factor, d, n, system.ridge, execution);
+  return system;
+}
+
 /// (1), for at least two samples more than features. Nothing where products in precision C do not suffice.
 template <class C, class T>
 std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
@@ -113,24 +146,17 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
   const Index n = features.rows(), d = features.cols();
   Frame<T> frame = sampled_frame(features, options.plain() ? Scaling::per_feature : Scaling::common);
   Moments m = moments_about_mean<C>(features, frame, labels, options.ledoit_wolf, execution);
-  const double trace = m.scatter.diagonal().sum();
-  if (!std::isfinite(trace)) return std::nullopt;
+  const double fourth_moment = options.ledoit_wolf ? m.fourth_radial_moment() : 0;
+  const std::optional<FeatureSystem> system =
+      feature_system<C>(std::move(m.scatter), n, fourth_moment, options, execution);
+  if (!system) return std::nullopt;
+  const Factor& factor = system->factor;
+  const double weight = system->weight();
 
-  HScore score{Eigen::VectorXd(labels.count()), options.intensity};
-  if (options.ledoit_wolf)
-    score.intensity = ledoit_wolf(n, d, trace, squared_norm(m.scatter), m.fourth_radial_moment());
-  const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
-  if (single && options.ledoit_wolf && weight < least_weight_single) return std::nullopt;
-  regularise(m.scatter, weight, ridge, execution);  // A
-
-  const Factor factor =
-      single ? factor_plain(m.scatter, least_pivot<C>, execution) : factorise(m.scatter, least_pivot<C>, execution);
-  if (single && factor.smallest_pivot == 0) return std::nullopt;
-  if (ridge == 0) score.rank = factor.rank();
-  if (options.adjust_for_chance) score.chance = chance_level(factor, d, n, ridge, execution);
-
+  HScore score = system->score;
+  score.values.resize(labels.count());
   bool precise = true;
-  const RoundedMatrix rounded{d, n, weight, ridge, [&](const Eigen::MatrixXd& v) {
+  const RoundedMatrix rounded{d, n, weight, system->ridge, [&](const Eigen::MatrixXd& v) {
                                 return energies<C>(features, frame, m.mean, v, execution);
                               }};
   for_each_chunk_of_sets<C>(
@@ -150,75 +176,107 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
   return precise ? std::optional(score) : std::nullopt;
 }
 
+/// The Gram matrix of the samples as (2) or (3) use it, and what the features alone say of the score.
+struct SampleSystem {
+  HScore score;           // without values
+  double ridge = 0;       // n a mu of (2); 0 where (3) holds
+  Factor factor;          // of W in (2), of Q^T Q in (3)
+  Eigen::MatrixXd basis;  // (rank, n) Q^T of (3), nearly orthonormal; empty where the rank is n - 1
+};
+
 /// (3), with G = B B^T and B made orthonormal by a Cholesky factor of B^T B, twice: the first time
 /// leaves what the condition of B spoils, the second time finds almost nothing left to do.
-inline void project_indicators(Eigen::MatrixXd gram /* (n, n), lower triangle */, const LabelSets& labels,
-                               HScore& score, const Execution& execution) {
+inline SampleSystem projection(Eigen::MatrixXd gram /* (n, n), lower triangle */, const Execution& execution) {
   const Index n = gram.rows();
   // G is singular by centring alone. With the vector of ones put back it is regular where the rank is n - 1.
   const double ones = gram.trace() / static_cast<double>(n * n);
   gram.array() += ones;
+  SampleSystem system;
   Eigen::MatrixXd b;  // (rank, n) B^T
   {
     const Factor range = factorise(gram, least_pivot<double>, execution);
     // The vector of ones is orthogonal to the range of G and to Y: it adds to the rank and changes nothing else.
-    score.rank = std::max<Index>(range.rank() - 1, 0);
-    score.values = most(labels);
-    if (score.rank == n - 1) return;
+    system.score.rank = std::max<Index>(range.rank() - 1, 0);
+    if (system.score.rank == n - 1) return system;
     mirror(gram, execution);
     b = half_solve(range, gram, execution);
     gram.resize(0, 0);
   }
-  const Eigen::MatrixXd q = half_solve(factor_of_row_products(b, execution), b, execution);  // (rank, n) Q^T
-  const RightHandSides projections{labels.n_classes, [&](Index l, Index first, Index count) -> Eigen::MatrixXd {
-                                     return q * scaled_indicators(labels, l, first, count);
-                                   }};
-  score.values = quadratic_forms(factor_of_row_products(q, execution), projections, execution);
+  system.basis = half_solve(factor_of_row_products(b, execution), b, execution);
+  system.factor = factor_of_row_products(system.basis, execution);
+  return system;
 }
 
-/// (2) and (3), for fewer samples. Nothing where products in precision C do not suffice.
-template <class C, class T>
-std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
-                                         const HScoreOptions& options, const Execution& execution) {
+/// (2) or (3) from the Gram matrix of the samples. Nothing where products in precision C do not suffice.
+template <class C>
+std::optional<SampleSystem> sample_system(Eigen::MatrixXd gram /* (n, n), lower triangle */, Index d,
+                                          const HScoreOptions& options, const Execution& execution) {
   constexpr bool single = std::is_same_v<C, float>;
-  const Index n = features.rows(), d = features.cols();
-  const Frame<T> frame = sampled_frame(features, options.plain() ? Scaling::per_feature : Scaling::common);
-  Eigen::MatrixXd gram = centred_row_gram<C>(features, frame, execution);
+  const Index n = gram.rows();
   const double trace = gram.trace();
   if (!std::isfinite(trace)) return std::nullopt;
 
-  HScore score{Eigen::VectorXd(labels.count()), options.intensity};
-  if (options.ledoit_wolf)
-    score.intensity = ledoit_wolf(n, d, trace, squared_norm(gram), gram.diagonal().squaredNorm());
-  const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(d);
+  const double intensity = options.ledoit_wolf
+                               ? ledoit_wolf(n, d, trace, squared_norm(gram), gram.diagonal().squaredNorm())
+                               : options.intensity;
+  const double weight = 1 - intensity, ridge = intensity * trace / static_cast<double>(d);
   if (single && options.ledoit_wolf && weight < least_weight_single) return std::nullopt;
   if (ridge > 0) {
     regularise(gram, weight, ridge, execution);  // W
-    const Factor factor = factor_plain(gram, least_pivot<C>, execution);
-    if (factor.smallest_pivot > 0) {
-      if (options.adjust_for_chance) score.chance = chance_level(factor, n, n, ridge, execution);
-      const RightHandSides indicators{labels.n_classes, [&](Index l, Index first, Index count) {
-                                        return scaled_indicators(labels, l, first, count);
-                                      }};
-      Eigen::VectorXd forms = quadratic_forms(factor, indicators, execution);
-      score.values = most(labels) - ridge * forms;
-      if (single) {
-        const RoundedMatrix rounded{n, d, weight, ridge, [&](const Eigen::MatrixXd& v) {
-                                      return transposed_energies<C>(features, frame, v, execution);
-                                    }};
-        const Corrections correction = corrections(factor, indicators, rounded, forms, 0, execution);
-        if (!correction.suffice(ridge, score.values)) return std::nullopt;
-        score.values -= ridge * correction.first_order;
-      }
-      return score;
+    SampleSystem system{{{}, intensity}, ridge, factor_plain(gram, least_pivot<C>, execution), {}};
+    if (system.factor.smallest_pivot > 0) {
+      if (options.adjust_for_chance) system.score.chance = chance_level(system.factor, n, n, ridge, execution);
+      return system;
     }
     if (single) return std::nullopt;
     // Too weak to make W regular: no shrinkage at all, to working precision.
     regularise(gram, 1 / weight, -ridge / weight, execution);
   }
   if (single) return std::nullopt;
-  project_indicators(std::move(gram), labels, score, execution);
-  score.chance = static_cast<double>(score.rank) / static_cast<double>(n - 1);
+  SampleSystem system = projection(std::move(gram), execution);
+  system.score.intensity = intensity;
+  system.score.chance = static_cast<double>(system.score.rank) / static_cast<double>(n - 1);
+  return system;
+}
+
+/// The indicators of every label set, as right-hand sides of (2).
+inline auto indicators(const LabelSets& labels) {
+  return RightHandSides{labels.n_classes, [&labels](Index l, Index first, Index count) {
+                          return scaled_indicators(labels, l, first, count);
+                        }};
+}
+
+/// (2) or (3) for every label set: (L,).
+inline Eigen::VectorXd values(const SampleSystem& system, const LabelSets& labels, const Execution& execution) {
+  if (system.ridge > 0)
+    return most(labels) - system.ridge * quadratic_forms(system.factor, indicators(labels), execution);
+  if (system.score.rank == labels.n - 1) return most(labels);
+  const RightHandSides projections{labels.n_classes, [&](Index l, Index first, Index count) -> Eigen::MatrixXd {
+                                     return system.basis * scaled_indicators(labels, l, first, count);
+                                   }};
+  return quadratic_forms(system.factor, projections, execution);
+}
+
+/// (2) and (3), for fewer samples. Nothing where products in precision C do not suffice.
+template <class C, class T>
+std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
+                                         const HScoreOptions& options, const Execution& execution) {
+  const Index n = features.rows(), d = features.cols();
+  const Frame<T> frame = sampled_frame(features, options.plain() ? Scaling::per_feature : Scaling::common);
+  const std::optional<SampleSystem> system =
+      sample_system<C>(centred_row_gram<C>(features, frame, execution), d, options, execution);
+  if (!system) return std::nullopt;
+  HScore score = system->score;
+  score.values = values(*system, labels, execution);
+  if (std::is_same_v<C, float>) {
+    const RoundedMatrix rounded{n, d, 1 - score.intensity, system->ridge, [&](const Eigen::MatrixXd& v) {
+                                  return transposed_energies<C>(features, frame, v, execution);
+                                }};
+    const Eigen::VectorXd forms = (most(labels) - score.values) / system->ridge;
+    const Corrections correction = corrections(system->factor, indicators(labels), rounded, forms, 0, execution);
+    if (!correction.suffice(system->ridge, score.values)) return std::nullopt;
+    score.values -= system->ridge * correction.first_order;
+  }
   return score;
 }
 
@@ -273,23 +331,19 @@ HScore h_score(MatrixView<T> features /* (n, d) */, const LabelSets& labels /* (
 /// (1) from statistics that were summed before, whatever the number of samples; one label set.
 inline HScore h_score(const FeatureStatistics& s, const HScoreOptions& options, const Execution& execution) {
   using namespace detail;
-  const double trace = s.scatter.diagonal().sum();
-  if (!std::isfinite(trace)) throw std::overflow_error("products of features overflow");
-  HScore score{Eigen::VectorXd(1), options.intensity};
-  if (options.ledoit_wolf) score.intensity = ledoit_wolf(s.n, s.d(), trace, squared_norm(s.scatter), s.radial_fourth);
-  const double weight = 1 - score.intensity, ridge = score.intensity * trace / static_cast<double>(s.d());
   const double most = static_cast<double>(s.n_classes() - 1);
+  HScore score;
   with_team(execution, std::pow(static_cast<double>(s.d()), 3) / 3, [&](const Execution& team) {
-    Eigen::MatrixXd a = large_copy(s.scatter);
-    regularise(a, weight, ridge, team);
-    const Factor factor = factorise(a, least_pivot<double>, team);
-    if (ridge == 0) score.rank = std::min(factor.rank(), s.n - 1);
-    if (options.adjust_for_chance) score.chance = chance_level(factor, s.d(), s.n, ridge, team);
+    const std::optional<FeatureSystem> system =
+        feature_system<double>(large_copy(s.scatter), s.n, s.radial_fourth, options, team);
+    if (!system) throw std::overflow_error("products of features overflow");
+    score = system->score;
+    score.rank = std::min(score.rank, s.n - 1);
     const RightHandSides means{{s.n_classes()}, [&](Index, Index first, Index count) -> Eigen::MatrixXd {
                                  return s.offsets.middleCols(first, count) *
                                         s.counts.segment(first, count).cwiseSqrt().asDiagonal();
                                }};
-    score.values = weight * quadratic_forms(factor, means, team);
+    score.values = system->weight() * quadratic_forms(system->factor, means, team);
   });
   if (score.rank == s.n - 1) score.values.setConstant(most);
   return finished(score, Eigen::VectorXd::Constant(1, most), options.adjust_for_chance);

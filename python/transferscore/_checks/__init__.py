@@ -46,6 +46,15 @@ from transferscore._checks.features import (
     no_chance_level,
 )
 from transferscore._checks.footrule import kept_items, scores_and_measured, top_sizes
+from transferscore._checks.images import (
+    Layout,
+    features_of_images,
+    images,
+    n_colours,
+    no_colours,
+    order,
+    sources,
+)
 from transferscore._checks.labels import Classes, IgnoreIndex, Labels, classes, kept, labels_of_side
 from transferscore._checks.mixture import mixture_size, n_principal_components, reduction, seed
 from transferscore._checks.neighbours import (
@@ -213,6 +222,7 @@ __all__ = [
     "IgnoreIndex",
     "LabelValues",
     "Labels",
+    "Layout",
     "Mask",
     "Regions",
     "Ridge",
@@ -258,6 +268,7 @@ __all__ = [
     "features_and_numbers",
     "features_and_one_label_set",
     "features_and_targets",
+    "features_of_images",
     "features_of_width",
     "filter_rule",
     "finite_at_pixels",
@@ -265,6 +276,7 @@ __all__ = [
     "from_extra",
     "generator",
     "ignored_labels",
+    "images",
     "initial",
     "is_finite",
     "is_iterable_of_features",
@@ -284,12 +296,14 @@ __all__ = [
     "maps_to_look_at_again",
     "mixture_size",
     "multiple",
+    "n_colours",
     "n_dimensions",
     "n_principal_components",
     "n_threads",
     "neighbours",
     "no_attribute",
     "no_chance_level",
+    "no_colours",
     "no_fixed_point",
     "no_label_maps",
     "no_more_than_first_pass",
@@ -314,6 +328,7 @@ __all__ = [
     "one_label_set",
     "one_neighbour",
     "only_near_boundaries",
+    "order",
     "organ_mask",
     "other_kind",
     "other_number_of_channels",
@@ -358,6 +373,7 @@ __all__ = [
     "shrinkage",
     "source_counts_classes",
     "source_tasks",
+    "sources",
     "split",
     "squared_radius",
     "statistics_file",

@@ -141,14 +141,15 @@ def h_score(
     except OverflowError:
         raise _checks.too_large("features") from None
     if rank == y.n - 1:
-        warnings.warn(_counts_classes(y.n, X.shape[1]), UserWarning, stacklevel=2)
+        warnings.warn(counts_classes(y.n, X.shape[1]), UserWarning, stacklevel=2)
     if adjust_for_chance and chance >= 1:
         raise _checks.no_chance_level(y.n)
     value = float(values[0]) if y.is_one_set else values
     return _result(value, X, y, intensity, rank) if full_output else value
 
 
-def _counts_classes(n: int, d: int) -> str:
+def counts_classes(n: int, d: int) -> str:
+    """What there is to say of features whose rank is n - 1."""
     return (
         f"the H-score of {n} samples with {d} features of rank n - 1 = {n - 1} is the number of "
         "classes minus one, whatever the features are; use shrinkage='ledoit-wolf' for a score "
@@ -169,7 +170,7 @@ def _result(
     most = np.minimum(classes - 1, min(n - 1, d) if known_rank is None else rank).astype(np.float64)
     notes = []
     if known_rank == n - 1:
-        notes.append(_counts_classes(n, d))
+        notes.append(counts_classes(n, d))
     elif known_rank is not None and rank < d:
         notes.append(f"rank {rank} of {d} features: constant or dependent features add nothing")
     return HScoreResult(

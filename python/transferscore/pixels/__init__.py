@@ -9,6 +9,9 @@ from transferscore.pixels._results import (
 from transferscore.pixels.boundaries import label_boundaries
 from transferscore.pixels.filter_evaluation import FilterEvaluation, PoolFootrule, evaluate_filter
 from transferscore.pixels.gather import gather_pixel_features
+from transferscore.pixels.higher_order_h_score import higher_order_h_score
+from transferscore.pixels.pixel_h_score import pixel_h_score
+from transferscore.pixels.quantise_pixels import quantise_pixels
 from transferscore.pixels.regions import region_relations
 from transferscore.pixels.relations import BoundaryDistances, RegionRelation, RegionRelations
 from transferscore.pixels.sample_pixels import sample_pixels
@@ -45,9 +48,12 @@ __all__ = [
     "Volume",
     "evaluate_filter",
     "gather_pixel_features",
+    "higher_order_h_score",
     "label_boundaries",
     "load_volume",
     "load_volumes",
+    "pixel_h_score",
+    "quantise_pixels",
     "region_relations",
     "sample_pixels",
     "score_map",

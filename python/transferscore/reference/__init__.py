@@ -27,6 +27,8 @@ from transferscore.reference.otce import (
     otce,
 )
 from transferscore.reference.parc import parc
+from transferscore.reference.pixel_h_score import pixel_h_score
+from transferscore.reference.quantise_pixels import quantise_pixels
 from transferscore.reference.region_relations import region_relation
 from transferscore.reference.sample_pixels import sample_pixels
 from transferscore.reference.sfda import sfda
@@ -67,6 +69,8 @@ __all__ = [
     "nleep",
     "otce",
     "parc",
+    "pixel_h_score",
+    "quantise_pixels",
     "region_relation",
     "sample_pixels",
     "sfda",
