@@ -48,22 +48,6 @@ from transferscore._statistics import (
     SecondPass,
 )
 from transferscore._threads import get_num_threads, num_threads, set_num_threads
-from transferscore.pixels import (
-    PixelSample,
-    PixelScores,
-    ScoreMap,
-    SegmentationOTCEResult,
-    gather_pixel_features,
-    higher_order_h_score,
-    label_boundaries,
-    pixel_h_score,
-    quantise_pixels,
-    sample_pixels,
-    score_map,
-    score_pixels,
-    segmentation_otce,
-)
-from transferscore.ranking import footrule
 from transferscore.transport import (
     OTCECalibration,
     conditional_entropy,
@@ -82,25 +66,39 @@ if TYPE_CHECKING:
         BoundaryDistances,
         FilteredSources,
         FilterEvaluation,
+        PixelSample,
+        PixelScores,
         RegionRelation,
         RegionRelations,
+        ScoreMap,
         ScoreRegression,
+        SegmentationOTCEResult,
         SegmentationTask,
         SourceFilter,
         SourceRanking,
         evaluate_filter,
+        gather_pixel_features,
+        label_boundaries,
         region_relations,
         select_sources,
     )
+    from transferscore.pixels.higher_order_h_score import higher_order_h_score
+    from transferscore.pixels.pixel_h_score import pixel_h_score
+    from transferscore.pixels.quantise_pixels import quantise_pixels
+    from transferscore.pixels.sample_pixels import sample_pixels
+    from transferscore.pixels.score_map import score_map
+    from transferscore.pixels.score_pixels import score_pixels
+    from transferscore.pixels.segmentation_otce import segmentation_otce
+    from transferscore.ranking import footrule
 else:
 
     def __getattr__(name: str) -> Any:
         """What only some need is loaded when it is asked for."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from transferscore import pixels
+        from transferscore import pixels, ranking
 
-        return getattr(pixels, name)
+        return getattr(ranking if hasattr(ranking, name) else pixels, name)
 
     def __dir__() -> list[str]:
         """The names that are there, and those that will be."""

@@ -44,7 +44,7 @@ class Boundaries {
  private:
   struct Block {
     std::size_t map;
-    Rows rows;
+    RowBox rows;
   };
 
   std::vector<Block> all_blocks() const {
@@ -64,7 +64,7 @@ class Boundaries {
 
   void mark_block(const Block& block) const {
     const LabelMap<T>& map = maps_[block.map];
-    const Rows &rows = block.rows, around = grown(rows, reach_, map);
+    const RowBox &rows = block.rows, around = grown(rows, reach_, map);
     const RowBytes kept = kept_rows(grown(around, 1, map), map);
     RowBytes distances(around, map.width);
     std::vector<std::uint8_t> changes(map.width), scratch(map.width);
@@ -92,7 +92,7 @@ class Boundaries {
   }
 
   void mark_map(const LabelMap<T>& map, std::uint8_t* mask, const Execution& execution) const {
-    const Rows rows = all_rows(map);
+    const RowBox rows = all_rows(map);
     const RowBytes kept = kept_rows(rows, map);
     const auto each_row = [&](const auto& body) {
       constexpr Index piece = 16;
@@ -107,7 +107,7 @@ class Boundaries {
   }
 
   /// Which pixels are not ignored; no rows where none can be.
-  RowBytes kept_rows(const Rows& rows, const LabelMap<T>& map) const {
+  RowBytes kept_rows(const RowBox& rows, const LabelMap<T>& map) const {
     if (ignored_.empty()) return RowBytes({0, 0, 0, 0}, 0);
     RowBytes kept(rows, map.width);
     rows.each([&](Index z, Index y) { mark_kept(map.row(z, y), map.width, ignored_, kept.row(z, y)); });

@@ -48,12 +48,12 @@ from transferscore._checks.features import (
 from transferscore._checks.footrule import kept_items, scores_and_measured, top_sizes
 from transferscore._checks.images import (
     Layout,
+    feature_sources,
     features_of_images,
     images,
     n_colours,
     no_colours,
     order,
-    sources,
 )
 from transferscore._checks.labels import Classes, IgnoreIndex, Labels, classes, kept, labels_of_side
 from transferscore._checks.mixture import mixture_size, n_principal_components, reduction, seed
@@ -260,6 +260,7 @@ __all__ = [
     "epsilons",
     "equal_distances",
     "feature_map_stack",
+    "feature_sources",
     "feature_statistics_file",
     "features_alone",
     "features_and_classes",
@@ -373,7 +374,6 @@ __all__ = [
     "shrinkage",
     "source_counts_classes",
     "source_tasks",
-    "sources",
     "split",
     "squared_radius",
     "statistics_file",

@@ -58,7 +58,7 @@ def features_of_images(features: ArrayLike, n: int, name: str, n_threads: int) -
     return X
 
 
-def sources(value: object, n: int, n_threads: int) -> dict[Any, Floats]:
+def feature_sources(value: object, n: int, n_threads: int) -> dict[Any, Floats]:
     """Features (n, d_s) by the name of their source, all of one number type."""
     if not isinstance(value, Mapping):
         raise TypeError(

@@ -114,7 +114,7 @@ def higher_order_h_score(
     """
     n_threads = _threads.resolve(n_threads)
     images, side = _checks.images(target_images, layout, superpixel)
-    features = _checks.sources(sources, len(images), n_threads)
+    features = _checks.feature_sources(sources, len(images), n_threads)
     most = _checks.order(order, len(features))
     of = [c for size in range(1, most + 1) for c in combinations(range(len(features)), size)]
     results = scored(

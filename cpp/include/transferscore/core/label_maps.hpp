@@ -18,7 +18,7 @@ struct LabelMap {
 };
 
 /// A box of rows of a map.
-struct Rows {
+struct RowBox {
   Index z0, z1, y0, y1;  // z0 <= z < z1, y0 <= y < y1
 
   Index count() const { return (z1 - z0) * (y1 - y0); }
@@ -32,20 +32,20 @@ struct Rows {
 
 /// The rows of the map that are at most so many rows away from these.
 template <class T>
-Rows grown(const Rows& rows, Index by, const LabelMap<T>& map) {
+RowBox grown(const RowBox& rows, Index by, const LabelMap<T>& map) {
   return {std::max<Index>(rows.z0 - by, 0), std::min(rows.z1 + by, map.depth), std::max<Index>(rows.y0 - by, 0),
           std::min(rows.y1 + by, map.height)};
 }
 
 template <class T>
-Rows all_rows(const LabelMap<T>& map) {
+RowBox all_rows(const LabelMap<T>& map) {
   return {0, map.depth, 0, map.height};
 }
 
 /// A byte for every pixel of some rows.
 class RowBytes {
  public:
-  RowBytes(const Rows& rows, Index width) : rows_(rows), width_(width), bytes_(rows.count() * width) {}
+  RowBytes(const RowBox& rows, Index width) : rows_(rows), width_(width), bytes_(rows.count() * width) {}
 
   std::uint8_t* row(Index z, Index y) { return bytes_.data() + place(z, y); }
   const std::uint8_t* row(Index z, Index y) const { return bytes_.data() + place(z, y); }
@@ -53,7 +53,7 @@ class RowBytes {
  private:
   Index place(Index z, Index y) const { return ((z - rows_.z0) * (rows_.y1 - rows_.y0) + y - rows_.y0) * width_; }
 
-  Rows rows_;
+  RowBox rows_;
   Index width_;
   std::vector<std::uint8_t> bytes_;
 };
