@@ -35,56 +35,34 @@ needs_time = pytest.mark.skipif(
 )
 
 
-class TestBatches:
-    """W1 in ten batches: a Gram in double precision is the floor."""
-
-    pytestmark = pytest.mark.benchmark(group="statistics 20,000 x 2,048, 100 classes, 10 batches")
-
-    def test_gram(self, timed: Timed, problem: Problems) -> None:
-        X = problem(*SIZE).X.astype(np.float64)
-        corner = X[:, :8].T @ X[:, :8]
-        timed(lambda: (X.T @ X)[:8, :8], corner, role="floor", at_most=1e-10)
-
-    def test_transferscore(self, timed: Timed, problem: Problems) -> None:
-        p = problem(*SIZE)
-        exact = p.exact.h_scores(p.y[:, None])[0]
-
-        def score() -> float:
-            statistics = FeatureStatistics()
-            for rows in np.array_split(np.arange(len(p.X)), 10):
-                statistics.partial_fit(p.X[rows[0] : rows[-1] + 1], p.y[rows])
-            return statistics.h_score()
-
-        timed(score, exact, role="ours", at_most=1e-9)
-
-
-def batches(X: Any, y: Any) -> Any:
+def batches(X: Any, y: Any, size: int) -> Any:
     """Samples as a data loader gives them."""
-    for first in range(0, len(X), BATCH):
-        yield X[first : first + BATCH], y[first : first + BATCH]
+    for first in range(0, len(X), size):
+        yield X[first : first + size], y[first : first + size]
 
 
-class TestSmallBatches:
-    """W1 as a data loader gives it, 64 samples at a time."""
+class TestBatches:
+    """W1 in ten batches, and in small ones: a Gram in double precision is the floor."""
 
-    pytestmark = pytest.mark.benchmark(group="statistics 20,000 x 2,048, 100 classes, of 64")
+    pytestmark = pytest.mark.benchmark(group="statistics 20,000 x 2,048, 100 classes")
 
     def test_gram(self, timed: Timed, problem: Problems) -> None:
         X = problem(*SIZE).X.astype(np.float64)
         corner = X[:, :8].T @ X[:, :8]
         timed(lambda: (X.T @ X)[:8, :8], corner, role="floor", at_most=1e-10)
 
-    def test_transferscore(self, timed: Timed, problem: Problems) -> None:
+    @pytest.mark.parametrize(("role", "size"), [("ours", 2000), ("variant", BATCH)])
+    def test_transferscore(self, timed: Timed, problem: Problems, role: str, size: int) -> None:
         p = problem(*SIZE)
         exact = p.exact.h_scores(p.y[:, None])[0]
 
         def score() -> float:
             statistics = FeatureStatistics()
-            for X, y in batches(p.X, p.y):
+            for X, y in batches(p.X, p.y, size):
                 statistics.partial_fit(X, y)
             return statistics.h_score()
 
-        timed(score, exact, role="ours", at_most=1e-9)
+        timed(score, exact, role=role, at_most=1e-9, note=f"batches of {size}")
 
 
 class TestLeepInTwoPasses:
@@ -99,10 +77,10 @@ class TestLeepInTwoPasses:
 
         def in_two_passes() -> float:
             first = PredictionStatistics()
-            for X, labels in batches(theta, y):
+            for X, labels in batches(theta, y, BATCH):
                 first.partial_fit(X, labels)
             second = first.second_pass()
-            for X, labels in batches(theta, y):
+            for X, labels in batches(theta, y, BATCH):
                 second.partial_fit(X, labels)
             return second.leep()
 

@@ -108,16 +108,13 @@ class LabelStatistics:
             Labels Z of the source task, as for `nce`.
         target_labels : array-like of shape (n,)
             Labels Y of the target task for the same samples.
-        ignore_index : int, str or sequence of these, optional
-            Labels, of either side, whose samples are left out.
-        n_threads : int, optional
-            As for `h_score`.
+        ignore_index, n_threads : optional
+            As for `nce`.
 
         Raises
         ------
         ValueError, TypeError
-            Where an argument is not as described or does not fit the batches before. Nothing is
-            added then.
+            As from `FeatureStatistics.partial_fit`; nothing is added then.
         """
         n_threads = _threads.resolve(n_threads)
         batch = _checks.batch_of_pairs(source_labels, target_labels, ignore_index, n_threads)

@@ -114,16 +114,13 @@ class PredictionStatistics:
             by `FeatureStatistics.partial_fit`.
         labels : array-like of shape (n,)
             Target labels. A batch may lack labels that others have.
-        ignore_index : int, str or sequence of these, optional
-            Labels whose samples are left out.
-        n_threads : int, optional
-            As for `h_score`.
+        ignore_index, n_threads : optional
+            As for `leep`.
 
         Raises
         ------
         ValueError, TypeError
-            Where an argument is not as described or does not fit the batches before. Nothing is
-            added then.
+            As from `FeatureStatistics.partial_fit`; nothing is added then.
         """
         n_threads = _threads.resolve(n_threads)
         part = PredictionStatistics(transform=self._transform)
@@ -278,10 +275,8 @@ class SecondPass:
             Outputs of the source model, the same as in the first pass.
         labels : array-like of shape (n,)
             Target labels.
-        ignore_index : int, str or sequence of these, optional
-            Labels whose samples are left out, as in the first pass.
-        n_threads : int, optional
-            As for `h_score`.
+        ignore_index, n_threads : optional
+            As for `leep`.
 
         Raises
         ------
