@@ -1,5 +1,7 @@
 """Samples of pixels: against the reference, chi-square tests, one sample for all inputs, errors."""
 
+import signal
+import time
 import warnings
 import weakref
 
@@ -236,6 +238,37 @@ def test_maps_of_an_iterator_are_not_held(monkeypatch):
             yield labels
 
     assert len(sample_pixels(maps(), 100, random_state=0)) == 100
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX signals")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_signal_ends_a_long_draw(n_threads):
+    class RungError(Exception):
+        pass
+
+    def ring(*_):
+        raise RungError
+
+    maps = np.zeros((4, 1000, 1000), np.uint8)
+    many = Sampling.of(
+        5,
+        where="uniform",
+        radius=None,
+        connectivity=None,
+        ndim=2,
+        per_image=None,
+        ignore_index=None,
+    )
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    started = time.perf_counter()
+    try:
+        with pytest.raises(RungError):
+            many.draw(maps, seeds(0, 20_000), n_threads)  # half a minute
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.perf_counter() - started < 1.2
 
 
 def test_another_seed_gives_other_pixels_and_a_generator_serves(rng):
