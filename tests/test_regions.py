@@ -97,8 +97,9 @@ def test_laws(problem):
         ab.intersection / (ab.size_a + ab.size_b - ab.intersection), rel=REORDERED
     )
     if ab.boundary is not None:
-        assert 0 <= ab.boundary.mean <= ab.boundary.hausdorff
-        assert ab.boundary.percentile_95 <= ab.boundary.hausdorff
+        most = ab.boundary.hausdorff * (1 + REORDERED)
+        assert 0 <= ab.boundary.mean <= most
+        assert 0 <= ab.boundary.percentile_95 <= most
 
 
 @given(problems(), st.floats(0.51, 1), st.floats(0, 0.5), st.floats(0, 1))

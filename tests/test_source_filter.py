@@ -118,6 +118,12 @@ def test_order_is_that_of_the_rules():
     ]
 
 
+def test_without_rules_candidates_stay_as_they_come():
+    off = SourceFilter(family="off", modality="off", region="off")
+    target = by_name("ET-T1")
+    assert list(off.apply(target, TASKS).kept) == [task for task in TASKS if task != target]
+
+
 def test_complementary_regions_come_before_others_that_are_apart():
     filtered = SourceFilter(RELATIONS).apply(by_name("WM-T1"), MATTER)
     assert names(filtered.kept) == ["GM-T1", "WM-T2"]

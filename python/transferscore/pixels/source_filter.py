@@ -230,10 +230,16 @@ class SourceFilter:
             for name in RULES
             if getattr(self, name) != "off"
         ]
-        similarity = float(source.region == target.region)
-        if self.region != "off" and (known := _relation(target, source, self.relations)):
-            similarity = known.structural_similarity or 0.0
-        return _Judged(source, tuple(judgements), similarity)
+        return _Judged(source, tuple(judgements), self._similarity(target, source))
+
+    def _similarity(self, target: SegmentationTask, source: SegmentationTask) -> float:
+        """SSIM of the regions, which orders candidates of the same grades."""
+        if self.region == "off":
+            return 0.0
+        if source.region == target.region:
+            return 1.0
+        relation = _relation(target, source, self.relations)
+        return 0.0 if relation is None else relation.structural_similarity or 0.0
 
 
 class _Judged(NamedTuple):
