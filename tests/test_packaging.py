@@ -243,7 +243,11 @@ def test_examples_in_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 SCORES = sorted(
     name
     for name in modules()
-    if re.fullmatch(r"transferscore\.(_scores\.[a-z]\w*|transport\.(otce|sinkhorn))", name)
+    if re.fullmatch(
+        r"transferscore\.(_scores\.[a-z]\w*|transport\.(otce|sinkhorn)"
+        r"|pixels\.(pixel_h_score|quantise_pixels))",
+        name,
+    )
 )
 
 

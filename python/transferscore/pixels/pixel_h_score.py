@@ -85,8 +85,8 @@ def pixel_h_score(
 
     Notes
     -----
-    A pixel that is constant over the images has one colour: it tells nothing, scores 0 and counts
-    in the mean, as in the published code. `n_constant` says how many there are; the mean over the
+    A pixel that is constant over the images has one colour: it tells nothing, scores 0 as the
+    formula has it, and counts in the mean. `n_constant` says how many there are; the mean over the
     others is score * P / (P - n_constant).
 
     The map equals `h_score(features, quantise_pixels(target_images))` to rounding, without its P
