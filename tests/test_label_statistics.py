@@ -95,6 +95,13 @@ def test_ignored_pairs_leave_no_trace():
     assert statistics.nce() == expected
 
 
+def test_an_empty_batch_adds_nothing():
+    statistics = LabelStatistics().partial_fit(source_labels=[], target_labels=[])
+    assert statistics.n == 0
+    statistics.partial_fit(source_labels=["a"], target_labels=[1])
+    assert statistics.partial_fit(source_labels=[], target_labels=[]).n == 1
+
+
 def test_merging_itself_and_pickling():
     z, y = label_pair(100, 4, 3)
     statistics = of_parts(z, y, np.array_split(np.arange(100), 3))

@@ -130,6 +130,14 @@ def test_ignored_samples_leave_no_trace():
     assert second.leep() == pytest.approx(leep(theta[keep], y[keep]), rel=MERGED_STATISTICS)
 
 
+def test_an_empty_batch_adds_nothing():
+    theta, y = outputs_of(90, 8, 3)
+    first = first_pass(theta, y, [range(0), range(90), range(0)])
+    second = first.second_pass().partial_fit(theta, y).partial_fit(theta[:0], y[:0])
+    assert first.n == second.n == 90
+    assert second.leep() == near(leep(theta, y))
+
+
 def test_the_second_pass_is_of_the_samples_that_were_seen():
     theta, y = outputs_of(90, 8, 3)
     first = first_pass(theta[:50], y[:50], [range(50)])

@@ -1,9 +1,6 @@
 """Feature statistics: any partition scores as all samples; files; features larger than memory."""
 
 import pickle
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import network_features
-from tolerances import FLOAT32, FLOAT64, ILL_CONDITIONED, MERGED_STATISTICS, REORDERED
+from tolerances import FLOAT64, ILL_CONDITIONED, MERGED_STATISTICS, REORDERED
 from transferscore import (
     FeatureStatistics,
     coding_rate,
@@ -390,6 +387,18 @@ def test_other_attributes_and_scores_are_unknown():
         statistics.score_all(scores=["nope"])
 
 
+def test_an_empty_batch_adds_nothing():
+    X, y = network_features(60, 6, 3)
+    statistics = FeatureStatistics().partial_fit(X[:0], y[:0])
+    assert statistics.n == 0
+    statistics.partial_fit(X, y).partial_fit(X[:0], y[:0]).partial_fit(X[:0], [])
+    assert bits(statistics) == bits(FeatureStatistics().partial_fit(X, y))
+    with pytest.raises(ValueError, match="`features` must have at least one row and one column"):
+        statistics.partial_fit(X[:, :0], y)
+    with pytest.raises(ValueError, match=r"`labels` must have shape \(0,\), got \(60,\)"):
+        statistics.partial_fit(X[:0], y)
+
+
 # --------------------------------------------------------------------------------- files
 
 
@@ -452,80 +461,3 @@ def test_squares_beyond_float64_are_an_error_not_nan():
     X[301] = 1e300  # not among the rows that choose the unit
     with pytest.raises(ValueError, match="`features` must have squares within the range"):
         FeatureStatistics().partial_fit(X, np.arange(600) % 2)
-
-
-# ------------------------------------------------------------- features larger than memory
-
-
-def test_a_mapped_file_is_read_in_chunks(tmp_path, monkeypatch):
-    X, y = network_features(1000, 16, 4)
-    X = X.astype(np.float32)
-    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=X.shape)
-    mapped[:] = X
-    mapped.flush()
-    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 64 * 16 * 4)
-    chunked = FeatureStatistics().partial_fit(
-        np.memmap(tmp_path / "x", np.float32, "r", shape=X.shape), y
-    )
-    by_hand = of_parts(X, y, [slice(i, i + 64) for i in range(0, 1000, 64)])
-    assert chunked.h_score() == by_hand.h_score()
-    assert chunked.h_score() == pytest.approx(h_score(X, y), rel=FLOAT32)
-
-
-def test_a_data_set_that_is_no_array_is_read_in_chunks(monkeypatch):
-    X, y = network_features(1000, 16, 4)
-
-    class Stored:
-        """Rows on request, as data sets of HDF5 and zarr give them."""
-
-        shape, dtype = X.shape, X.dtype
-
-        def __init__(self):
-            self.most = 0
-
-        def __getitem__(self, rows):
-            self.most = max(self.most, rows.stop - rows.start)
-            return X[rows]
-
-    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 100 * 16 * 8)
-    stored = Stored()
-    statistics = FeatureStatistics().partial_fit(stored, y)
-    assert stored.most == 100
-    assert statistics.h_score() == pytest.approx(h_score(X, y), rel=MERGED_STATISTICS)
-
-
-def test_a_bad_chunk_adds_nothing(tmp_path, monkeypatch):
-    X, y = network_features(1000, 16, 4)
-    X[900, 3] = np.nan
-    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=X.shape)
-    mapped[:] = X
-    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 64 * 16 * 8)
-    statistics = FeatureStatistics()
-    with pytest.raises(ValueError, match="`features` must be finite, got nan at row 900, column 3"):
-        statistics.partial_fit(mapped, y)
-    assert statistics.n == 0
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
-def test_memory_does_not_grow_with_the_file(tmp_path):
-    """A sparse file of 1 GiB; resident memory stays below 300 MB."""
-    script = textwrap.dedent(
-        f"""
-        import numpy as np
-        from transferscore import FeatureStatistics
-        n, d = 2**20, 256
-        X = np.memmap({str(tmp_path / "x")!r}, np.float32, "w+", shape=(n, d))
-        X[::4096, 3] = np.arange(256) % 2
-        y = np.zeros(n, np.int8); y[::4096] = 1
-        del X
-        X = np.memmap({str(tmp_path / "x")!r}, np.float32, "r", shape=(n, d))
-        statistics = FeatureStatistics().partial_fit(X, y)
-        assert statistics.n == n
-        status = open("/proc/self/status").read()
-        print(int(status.split("VmHWM:")[1].split()[0]))
-        """
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) < 300_000

@@ -1,4 +1,4 @@
-"""Features, labels and outputs that lie in HDF5 or zarr, or come from an iterator."""
+"""Features, labels and outputs that lie in files: mapped ones, HDF5 and zarr; iterators."""
 
 import subprocess
 import sys
@@ -14,11 +14,13 @@ from transferscore import (
     FeatureStatistics,
     LabelStatistics,
     PredictionStatistics,
+    _checks,
     h_score,
     leep,
     nce,
     score_all,
 )
+from transferscore.io import load_features
 
 N, D = 1000, 16
 ROW = D * 4  # bytes
@@ -181,6 +183,94 @@ def test_strings_of_hdf5(tmp_path):
     storage.close()
 
 
+# -------------------------------------------------------------------------- mapped files
+
+
+def test_a_mapped_file_is_read_in_chunks(tmp_path, small_chunks):
+    X, y = features()
+    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=X.shape)
+    mapped[:] = X
+    mapped.flush()
+    chunked = FeatureStatistics().partial_fit(
+        np.memmap(tmp_path / "x", np.float32, "r", shape=X.shape), y
+    )
+    assert chunked.score_all() == of_slices(X, y, 128).score_all()
+    assert chunked.h_score() == pytest.approx(h_score(X, y), rel=FLOAT32)
+
+
+@pytest.mark.parametrize("seen", ["np.load", "np.asarray", "load_features", "rows", "columns"])
+def test_a_mapped_file_is_recognised_through_views(seen, tmp_path, monkeypatch):
+    X, y = network_features(1000, 16, 4)
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    rows, columns = slice(100 if seen == "rows" else 0, None), slice(8 if seen == "columns" else 16)
+    view = {
+        "np.load": lambda: mapped,
+        "np.asarray": lambda: np.asarray(mapped),
+        "load_features": lambda: load_features(tmp_path / "x.npy"),
+        "rows": lambda: np.asarray(mapped)[rows],
+        "columns": lambda: mapped[:, columns],
+    }[seen]()
+    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 64 * view.shape[1] * 8)
+    sizes = []
+    batch = _checks.batch
+
+    def noted(features, *arguments, **options):
+        sizes.append(len(features))
+        return batch(features, *arguments, **options)
+
+    monkeypatch.setattr(_checks, "batch", noted)
+    statistics = FeatureStatistics().partial_fit(view, y[rows])
+    assert max(sizes) == 64
+    assert sum(sizes) == len(view)
+    expected = h_score(X[rows, columns], y[rows])
+    assert statistics.h_score() == pytest.approx(expected, rel=MERGED_STATISTICS)
+
+
+def test_a_private_copy_of_a_mapped_file_keeps_its_changes(tmp_path):
+    X, y = network_features(1000, 16, 4)
+    np.save(tmp_path / "x.npy", np.zeros_like(X))
+    private = np.load(tmp_path / "x.npy", mmap_mode="c")
+    private[:] = X
+    expected = pytest.approx(h_score(X, y), rel=MERGED_STATISTICS)
+    assert FeatureStatistics().partial_fit(private, y).h_score() == expected
+    np.testing.assert_array_equal(private, X)
+
+
+def test_a_data_set_that_is_no_array_is_read_in_chunks(monkeypatch):
+    X, y = network_features(1000, 16, 4)
+
+    class Stored:
+        """Rows on request, as data sets of HDF5 and zarr give them."""
+
+        shape, dtype = X.shape, X.dtype
+
+        def __init__(self):
+            self.most = 0
+
+        def __getitem__(self, rows):
+            self.most = max(self.most, rows.stop - rows.start)
+            return X[rows]
+
+    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 100 * 16 * 8)
+    stored = Stored()
+    statistics = FeatureStatistics().partial_fit(stored, y)
+    assert stored.most == 100
+    assert statistics.h_score() == pytest.approx(h_score(X, y), rel=MERGED_STATISTICS)
+
+
+def test_a_bad_chunk_adds_nothing(tmp_path, monkeypatch):
+    X, y = network_features(1000, 16, 4)
+    X[900, 3] = np.nan
+    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=X.shape)
+    mapped[:] = X
+    monkeypatch.setattr("transferscore._statistics.chunks.CHUNK", 64 * 16 * 8)
+    statistics = FeatureStatistics()
+    with pytest.raises(ValueError, match="`features` must be finite, got nan at row 900, column 3"):
+        statistics.partial_fit(mapped, y)
+    assert statistics.n == 0
+
+
 # ------------------------------------------------------------------------------- memory
 
 PREPARE = {
@@ -198,6 +288,13 @@ PREPARE = {
         X[:1024] = some
         batches = [(X, y)]
     """,
+    "mapped file": """
+        X = np.memmap(path, np.float32, "w+", shape=(n, d))
+        X[:1024] = some
+        del X
+        X = np.memmap(path, np.float32, "r", shape=(n, d))
+        batches = [(X, y)]
+    """,
     "iterator": """
         batch = np.ones((4096, d), np.float32)
         def batches_of_both():
@@ -213,7 +310,7 @@ PREPARE = {
 @pytest.mark.parametrize("source", PREPARE)
 def test_memory_does_not_grow_with_the_samples(source, tmp_path):
     """1 GiB of features; resident memory grows by less than 250 MB."""
-    if source != "iterator":
+    if source in ("HDF5", "zarr"):
         pytest.importorskip("h5py" if source == "HDF5" else "zarr", reason="needs the extra io")
     script = f"""
         import numpy as np

@@ -69,14 +69,14 @@ def _from_tensor(tensor: Any, name: str) -> Any:
     return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
 
 
-def real_matrix(value: ArrayLike, name: str) -> NDArray[Any]:
-    """A real matrix (n, d) of any layout and byte order."""
+def real_matrix(value: ArrayLike, name: str, *, may_be_empty: bool = False) -> NDArray[Any]:
+    """A real matrix (n, d) of any layout and byte order; n may be 0 where that is said."""
     X = as_array(value, name)
     if X.dtype.kind not in "fiub":
         raise TypeError(f"`{name}` must hold real numbers, got dtype {X.dtype}")
     if X.ndim != 2:
         raise ValueError(f"`{name}` must have shape (n, d), got {X.shape}")
-    if X.size == 0:
+    if X.size == 0 and not (may_be_empty and X.shape[1] > 0):
         raise ValueError(f"`{name}` must have at least one row and one column, got {X.shape}")
     return X
 

@@ -67,7 +67,7 @@ def label_array(
     if y.ndim not in ((1, 2) if many else (1,)) or y.shape[0] != n:
         wanted = f"({n},) or ({n}, L)" if many else f"({n},)"
         raise ValueError(f"`{name}` must have shape {wanted}, got {y.shape}")
-    if y.size == 0:
+    if 0 in y.shape[1:]:
         raise ValueError(f"`{name}` must have at least one column, got {y.shape}")
     if y.dtype.kind == "O":
         y = _from_objects(y, name)

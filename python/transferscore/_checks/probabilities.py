@@ -39,7 +39,7 @@ def label_sides(
 ) -> dict[str, NDArray[Any]]:
     """Labels (n,) of both, by the argument's name; a pair stays where neither is ignored."""
     z = as_array(source_labels, "source_labels")
-    if z.ndim != 1 or z.size == 0:
+    if z.ndim != 1 or (z.size == 0 and not may_be_empty):
         raise ValueError(f"`source_labels` must have shape (n,) with n > 0, got {z.shape}")
     sides = {
         "source_labels": label_array(z, n=len(z), name="source_labels", many=False),
@@ -90,7 +90,7 @@ def distributions(
 ) -> tuple[Floats, NDArray[Any]]:
     """Outputs (n, C_s) and labels (n,) without the ignored samples, which may be all of them."""
     check_transform(transform)
-    given = real_matrix(outputs, "source_probabilities")
+    given = real_matrix(outputs, "source_probabilities", may_be_empty=may_be_empty)
     y = label_array(labels, n=len(given), many=False)
     keep = None
     if ignore_index is not None:

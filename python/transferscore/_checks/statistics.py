@@ -46,15 +46,15 @@ def batch(
     n_threads: int,
     first_row: int = 0,
 ) -> tuple[Floats, Classes] | None:
-    """Features (n, d) and classes (n,), perhaps one; None where every sample is ignored."""
-    X = real_matrix(features, "features")
+    """Features (n, d) and classes (n,), perhaps one; None where no sample is left."""
+    X = real_matrix(features, "features", may_be_empty=True)
     y = label_array(labels, n=len(X), many=False)
     keep = None
     if ignore_index is not None:
         keep = kept_mask(y, ignore_index, may_be_empty=True)
-        if not keep.any():
-            return None
         X, y = X[keep], y[keep]
+    if not len(X):
+        return None
     X = kernel_ready(X)
     refuse_nonfinite(X, "features", keep, n_threads, first_row)
     return X, lasting(y, "labels", n_threads)
@@ -63,7 +63,7 @@ def batch(
 def batch_of_pairs(
     source_labels: ArrayLike, target_labels: ArrayLike, ignore_index: IgnoreIndex, n_threads: int
 ) -> tuple[Classes, Classes] | None:
-    """Classes (n,) of both sides; None where every pair is ignored."""
+    """Classes (n,) of both sides; None where no pair is left."""
     sides = label_sides(source_labels, target_labels, ignore_index, may_be_empty=True)
     if sides["source_labels"].size == 0:
         return None
@@ -80,7 +80,7 @@ def batch_of_outputs(
     n_threads: int,
     first_row: int = 0,
 ) -> tuple[Floats, Classes] | None:
-    """Outputs (n, C_s) and classes (n,), perhaps one; None where every sample is ignored."""
+    """Outputs (n, C_s) and classes (n,), perhaps one; None where no sample is left."""
     theta, y = distributions(
         outputs,
         labels,
