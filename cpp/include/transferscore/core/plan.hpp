@@ -48,7 +48,7 @@ PlanSums plan_sums(const Cost<C>& cost, double epsilon, const Marginals& margina
   std::vector<LabelTable> tables;
   for (Index stripe = 0; stripe < stripes.count(); ++stripe)
     tables.emplace_back(labels, stripes.first(stripe), stripes.end(stripe));
-  constexpr Index rows_at_once = 8;
+  const Index rows_at_once = cost.is_in_memory() ? 8 : 64;  // few stay in the nearest cache, many multiply well
 
   parallel_for(stripes.count(), execution, [&](Index stripe) {
     typename ColumnSums<S>::OfStripe columns(sums, stripe);
@@ -99,7 +99,7 @@ template <class C>
 void write_plan(const CostSource<C>& source, double epsilon, const Marginals& marginals,
                 const Eigen::VectorXd& row /* (n,) */, const Eigen::VectorXd& column /* (m,) */,
                 Eigen::Map<RowMatrix<double>> plan /* (n, m) */, const Execution& execution) {
-  constexpr Index rows_at_once = 8;
+  constexpr Index rows_at_once = 64;
   const Cost<C> cost(source);
   parallel_for_pieces(cost.n(), rows_at_once, execution, [&](Index i, Index rows) {
     RowMatrix<C> buffer;
