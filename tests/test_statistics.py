@@ -138,6 +138,7 @@ def test_partitions_of_wide_and_of_many_samples(dtype):
                 assert value == pytest.approx(expected[name], rel=MERGED_STATISTICS), name
 
 
+@pytest.mark.filterwarnings("ignore:the H-score of:UserWarning")  # n <= d, without shrinkage
 @settings(deadline=None, max_examples=40)
 @given(
     st.integers(2, 60),
@@ -190,9 +191,16 @@ def test_a_covariance_of_condition_1e12(at_once):
 def test_no_more_samples_than_features_counts_classes():
     X, y = network_features(20, 30, 4)
     statistics = of_parts(X, y, np.array_split(np.arange(20), 3))
-    assert statistics.h_score() == 3
-    with pytest.raises(ValueError, match="`adjust_for_chance` must be False"):
+    with pytest.warns(UserWarning, match="the H-score of 20 samples with 30 features") as told:
+        assert statistics.h_score() == 3
+    assert told[0].filename == __file__
+    with (
+        pytest.warns(UserWarning, match="the H-score of 20 samples"),
+        pytest.raises(ValueError, match="`adjust_for_chance` must be False"),
+    ):
         statistics.h_score(adjust_for_chance=True)
+    with pytest.warns(UserWarning, match="the H-score of 20 samples"):
+        assert statistics.score_all(scores=["h_score"]) == {"h_score": 3}
 
 
 @pytest.mark.parametrize("shrinkage", SHRINKAGES)

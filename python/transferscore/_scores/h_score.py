@@ -149,7 +149,7 @@ def h_score(
 
 
 def counts_classes(n: int, d: int) -> str:
-    """What there is to say of features whose rank is n - 1."""
+    """What to say where the score depends on nothing but the number of classes."""
     return (
         f"the H-score of {n} samples with {d} features of rank n - 1 = {n - 1} is the number of "
         "classes minus one, whatever the features are; use shrinkage='ledoit-wolf' for a score "

@@ -1,5 +1,6 @@
 """What scores need to know of the features of samples that come in parts."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
@@ -12,6 +13,7 @@ from transferscore import _checks, _threads
 from transferscore._backend import backend
 from transferscore._checks import Classes, Floats, IgnoreIndex, Ridge, Shrinkage
 from transferscore._scores._registry import collected
+from transferscore._scores.h_score import counts_classes
 from transferscore._scores.lfc import warn_of_constant_features
 from transferscore._scores.linear_mse import RIDGE
 from transferscore._scores.transrate import EPSILON
@@ -207,12 +209,14 @@ class FeatureStatistics:
     def h_score(self, *, shrinkage: Shrinkage = None, adjust_for_chance: bool = False) -> float:
         """Return the H-score of all samples so far; `transferscore.h_score` describes it."""
         ledoit_wolf, intensity = _checks.shrinkage(shrinkage)
-        values, _, _, chance = self._call(
+        values, _, rank, chance = self._call(
             backend.h_score_of_statistics,
             ledoit_wolf=ledoit_wolf,
             intensity=intensity,
             adjust_for_chance=adjust_for_chance,
         )
+        if rank == self.n - 1:
+            warnings.warn(counts_classes(self.n, self.d), UserWarning, stacklevel=2)
         if adjust_for_chance and chance >= 1:
             raise _checks.no_chance_level(self.n)
         return float(values[0])
@@ -336,8 +340,8 @@ class FeatureStatistics:
         places = [np.searchsorted(self._classes, y.values)[y.ids] for _, y in self._waiting]
         present, ids = np.unique(np.concatenate(places), return_inverse=True)
         y = Classes(ids.astype(np.int32), self._classes[present])
-        self._waiting = ()
         self._merge(_summed(X, y, _threads.resolve(n_threads)), y.values)
+        self._waiting = ()
 
     def _merge(self, sums: Sums, classes: NDArray[Any]) -> None:
         self._changed()
