@@ -524,7 +524,7 @@ print(json.dumps([right, expected, found]))
 """
     )
     assert right
-    assert found[0] is None
+    assert None in found[:3]  # what calls before have given back may be enough for one of them
     assert set(found) <= {None, expected}
 
 
@@ -623,7 +623,7 @@ print(json.dumps([right, expected, found]))
         setup=TRANSPORT_SETUP,
     )
     assert right
-    assert found[0] is None
+    assert None in found[:3]  # what calls before have given back may be enough for one of them
     assert found[-1] is not None
     for k, value in enumerate(expected):
         # How much may be stored does not change what a solve is, but may change its last bits.
