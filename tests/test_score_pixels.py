@@ -207,7 +207,7 @@ def test_a_patch_that_cannot_be_scored_is_nan():
 
 
 def test_what_scores_say_is_told_once():
-    with pytest.warns(UserWarning, match=r"^in [3456] of 6 patches: ") as told:
+    with pytest.warns(UserWarning, match=r"^in 6 of 6 patches: ") as told:
         score_map(MAPS, LABELS, score="h_score", patch=12, n_pixels=6, random_state=0)
     assert len(told) <= 2
 
