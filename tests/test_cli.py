@@ -24,7 +24,7 @@ import transferscore
 from tolerances import REORDERED
 from transferscore import _scores, cli
 from transferscore._scores import Score
-from transferscore.cli._demo import spearman
+from transferscore.cli._demo import agreement
 from transferscore.cli._formats import number
 from transferscore.cli._parser import default_order
 
@@ -660,8 +660,8 @@ def test_a_missing_zoo(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch)
         ([1], [1], None),
     ],
 )
-def test_spearman(a: list[float], b: list[float], expected: float | None) -> None:
-    found = spearman(a, b)
+def test_agreement(a: list[float], b: list[float], expected: float | None) -> None:
+    found = agreement(a, b)
     assert found == (None if expected is None else pytest.approx(expected, rel=REORDERED))
 
 

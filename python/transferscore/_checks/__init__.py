@@ -45,7 +45,12 @@ from transferscore._checks.features import (
     features_and_one_label_set,
     no_chance_level,
 )
-from transferscore._checks.footrule import kept_items, scores_and_measured, top_sizes
+from transferscore._checks.footrule import (
+    kept_items,
+    scores_and_measured,
+    top_sizes,
+    varying_scores_and_measured,
+)
 from transferscore._checks.images import (
     Layout,
     feature_sources,
@@ -395,6 +400,7 @@ __all__ = [
     "unexpected_keyword",
     "unknown_label",
     "unknown_regions",
+    "varying_scores_and_measured",
     "vector",
     "warm_start",
     "weights",

@@ -18,6 +18,18 @@ def scores_and_measured(scores: ArrayLike, measured: ArrayLike) -> tuple[Vector,
     return columns["scores"], columns["measured"]
 
 
+def varying_scores_and_measured(scores: ArrayLike, measured: ArrayLike) -> tuple[Vector, Vector]:
+    """Two finite vectors of one length, each with values that differ."""
+    x, y = scores_and_measured(scores, measured)
+    for name, values in (("scores", x), ("measured", y)):
+        if (values == values[0]).all():
+            raise ValueError(
+                f"`{name}` must have at least two different values for a correlation, "
+                f"got {len(values)} times {values[0]}"
+            )
+    return x, y
+
+
 def top_sizes(k: int | Sequence[int] | None, n: int, ranked: str) -> NDArray[np.int64]:
     """How many items of the top count, each between 1 and all that are ranked."""
     if k is None:

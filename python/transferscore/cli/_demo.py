@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from transferscore._scores import COMPUTED_BY_DEFAULT, REGISTRY, Score
 from transferscore.cli import _formats
@@ -15,6 +13,7 @@ from transferscore.cli._output import CommandError, Exit, Outcome, Talk
 from transferscore.cli._report import DemoModel, DemoReport, DemoTask
 from transferscore.cli._scoring import compute
 from transferscore.datasets import ZooTask, load_zoo
+from transferscore.ranking import spearman
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -57,19 +56,10 @@ def _score_task(
 def _agreement(score: Score, models: Sequence[DemoModel]) -> float | None:
     sign = 1.0 if score.higher_is_better else -1.0
     values = [sign * model.scores[score.name] for model in models]
-    return spearman(values, [model.accuracy for model in models])
+    return agreement(values, [model.accuracy for model in models])
 
 
-def spearman(a: ArrayLike, b: ArrayLike) -> float | None:
-    """Return Spearman's rank correlation of `a` and `b`, None where all values of one are equal."""
-    x, y = _centred_ranks(a), _centred_ranks(b)
-    scale = math.sqrt((x @ x) * (y @ y))  # exact for equal ranks: the result is 1, not nearly 1
-    return float(x @ y) / scale if scale else None
-
-
-def _centred_ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Return ranks around 0; equal values get the mean of the ranks that they take up."""
-    _, which, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    centred: NDArray[np.float64] = ranks[which] - (len(which) + 1) / 2
-    return centred
+def agreement(values: Sequence[float], accuracies: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation, None where all values of one are equal."""
+    defined = len(set(values)) > 1 and len(set(accuracies)) > 1
+    return spearman(values, accuracies) if defined else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
-from transferscore.ranking.evaluate import Pool, Top, displacements, footrule
+from transferscore.ranking.displacement import Pool, Top, displacements, footrule
 
 Vector = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from transferscore import _checks
 from transferscore._scores import REGISTRY
 from transferscore.pixels.score_regression import ScoreRegression
 from transferscore.pixels.source_filter import FilteredSources, SegmentationTask, SourceFilter
-from transferscore.ranking.evaluate import mean_ranks
+from transferscore.ranking.displacement import mean_ranks
 from transferscore.transport import otce
 
 Samples = Mapping[str, Mapping[str, Any]] | Callable[[SegmentationTask], Mapping[str, Any]]
