@@ -10,6 +10,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/lanes.hpp"
 #include "core/parallel.hpp"
 #include "core/prefetch.hpp"
 
@@ -18,20 +19,6 @@ namespace transferscore {
 enum class Rows { as_given, normalised, softmax };
 
 namespace detail {
-
-/// term(0) + ... + term(n - 1), several sums side by side: each addition would else wait for the last.
-template <class Term>
-double sum_in_lanes(Index n, const Term& term) {
-  constexpr Index lanes = 32;
-  double sums[lanes] = {};
-  Index k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (Index lane = 0; lane < lanes; ++lane) sums[lane] += term(k + lane);
-  for (; k < n; ++k) sums[0] += term(k);
-  double sum = 0;
-  for (const double s : sums) sum += s;
-  return sum;
-}
 
 constexpr Index class_tile = 128;
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "frame.hpp"
+#include "lanes.hpp"
 #include "large_matrix.hpp"
 #include "prefetch.hpp"
 
@@ -174,9 +175,10 @@ class PointCost final : public CostSource<C> {
       if (taken.empty()) write_framed<C>(points, frame, first, 0, seen.middleRows(first, count));
       for (Index i = first; i < first + count; ++i) {
         if (!taken.empty()) write_framed<C>(points, frame, taken[i], 0, seen.middleRows(i, 1));
-        const auto point = seen.row(i).template cast<double>();
-        norms[i] = point.squaredNorm();
-        products[i] = point.dot(direction);
+        const C* point = seen.data() + i * seen.cols();
+        const auto of_point = [point](Index j) { return static_cast<double>(point[j]); };
+        norms[i] = sum_in_lanes(seen.cols(), [&](Index j) { return of_point(j) * of_point(j); });
+        products[i] = sum_in_lanes(seen.cols(), [&](Index j) { return of_point(j) * direction[j]; });
       }
     });
     return points_seen;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <iterator>
 
 #include "types.hpp"
 
@@ -32,17 +31,20 @@ double median(std::vector<T>& values) {
     return n % 2 == 1 ? above : (static_cast<double>(in_the_middle.first) + above) / 2;
   };
   constexpr Index n_some = 2048, margin = 100;  // four standard deviations of the middle of the sample
+  constexpr Index stride = 1'000'003;           // a prime, so that the rows and columns of a matrix are met evenly
   if (n >= 8 * n_some) {
     std::vector<T> some(n_some);
-    for (Index k = 0; k < n_some; ++k) some[k] = values[k * n / n_some];
+    for (Index k = 0; k < n_some; ++k) some[k] = values[k * stride % n];
     std::sort(some.begin(), some.end());
     const T least = some[n_some / 2 - margin], most = some[n_some / 2 + margin];
-    const auto is_between = [least, most](T value) { return value >= least && value <= most; };
-    const Index below = std::count_if(values.begin(), values.end(), [least](T value) { return value < least; });
-    std::vector<T> between;
-    between.reserve(std::count_if(values.begin(), values.end(), is_between));
-    std::copy_if(values.begin(), values.end(), std::back_inserter(between), is_between);
-    const Index at = middle - below, n_between = static_cast<Index>(between.size());
+    std::vector<T> between(n);
+    Index below = 0, n_between = 0;
+    for (const T value : values) {  // without branches: nobody can foresee where a value lies
+      between[n_between] = value;
+      n_between += static_cast<Index>(value >= least) & static_cast<Index>(value <= most);
+      below += static_cast<Index>(value < least);
+    }
+    const Index at = middle - below;
     if (at > 0 && at < n_between)
       return of(detail::neighbours_in_order(between.data(), between.data() + n_between, at));
   }
