@@ -46,17 +46,11 @@ inline std::vector<Index> spread_evenly(Index n) {
 template <class C>
 double cost_scale(const CostSource<C>& source, const Execution& execution) {
   const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
-  const Eigen::RowVectorX<C> target_part = source.target_part(columns).transpose().template cast<C>();
-  std::vector<C> values(rows.size() * columns.size());
-  Eigen::Map<RowMatrix<C>> costs(values.data(), static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
-  constexpr double multiplications = 8;
-  const Execution step = execution.for_step(multiplications * static_cast<double>(costs.size()));
-  parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
-    const std::vector<Index> some(rows.begin() + first, rows.begin() + first + count);
-    auto piece = costs.middleRows(first, count);
-    piece = source.gather(some, columns).rowwise() + target_part;
-    piece.colwise() += source.source_part(some).template cast<C>();
-  });
+  const RowMatrix<C> gathered = source.gather(rows, columns, execution);
+  std::vector<C> values(gathered.size());
+  Eigen::Map<RowMatrix<C>> costs(values.data(), gathered.rows(), gathered.cols());
+  costs = gathered.rowwise() + source.target_part(columns).transpose().template cast<C>();
+  costs.colwise() += source.source_part(rows).template cast<C>();
   const double middle = median(values);
   if (middle > 0) return source.unit * middle;
   const double mean = costs.template cast<double>().cwiseAbs().mean();
