@@ -100,7 +100,7 @@ class StoredKernel {
   std::optional<Sweep> sweep(const Marginals& marginals, const Eigen::VectorXd& column /* (m,) */,
                              const Execution& whole) const {
     const Index n = kernel_.rows(), m = kernel_.cols();
-    const Execution execution = whole.for_step(static_cast<double>(n) * static_cast<double>(m));
+    const Execution execution = whole.for_step(4 * static_cast<double>(n) * static_cast<double>(m));
     const auto has_weight = marginals.b.array() > 0;
     const Eigen::ArrayXd scaling = has_weight.select((marginals.weighted(column) - exponents_).array().exp(), 0.0);
     const double largest = scaling.maxCoeff();
