@@ -42,18 +42,24 @@ inline std::vector<Index> spread_evenly(Index n) {
   return indices;
 }
 
-/// Median of at most 512 x 512 costs; the mean of their sizes where it is not positive, 1 where that is zero.
+/// At most 512 x 512 costs, in units of the source.
+template <class C>
+LargeMatrix<C> some_costs(const CostSource<C>& source, const Execution& execution) {
+  const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
+  LargeMatrix<C> costs = source.gather(rows, columns, execution);
+  costs.view().rowwise() += source.target_part(columns).transpose().template cast<C>();
+  costs.view().colwise() += source.source_part(rows).template cast<C>();
+  return costs;
+}
+
+/// Median of some costs; the mean of their sizes where it is not positive, 1 where that is zero.
 template <class C>
 double cost_scale(const CostSource<C>& source, const Execution& execution) {
-  const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
-  const RowMatrix<C> gathered = source.gather(rows, columns, execution);
-  std::vector<C> values(gathered.size());
-  Eigen::Map<RowMatrix<C>> costs(values.data(), gathered.rows(), gathered.cols());
-  costs = gathered.rowwise() + source.target_part(columns).transpose().template cast<C>();
-  costs.colwise() += source.source_part(rows).template cast<C>();
-  const double middle = median(values);
+  LargeMatrix<C> costs = some_costs(source, execution);
+  const double middle = median(costs.data(), costs.view().size());
   if (middle > 0) return source.unit * middle;
-  const double mean = costs.template cast<double>().cwiseAbs().mean();
+  costs = some_costs(source, execution);  // the median has changed them
+  const double mean = costs.view().template cast<double>().cwiseAbs().mean();
   return mean > 0 ? source.unit * mean : 1;
 }
 

@@ -23,8 +23,8 @@ struct CostSource {
   /// The costs from (first_row, first_column) on.
   virtual void write(Index first_row, Index first_column, Tile costs /* (rows, columns) */) const = 0;
   /// The costs of some rows and columns.
-  virtual RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                              const Execution& execution) const = 0;
+  virtual LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                                const Execution& execution) const = 0;
 
   Index n = 0, m = 0;
   const C* in_memory = nullptr;  // (n, m) where they are there already
@@ -52,9 +52,11 @@ class MatrixCost final : public CostSource<C> {
     costs = costs_.block(first_row, first_column, costs.rows(), costs.cols()).template cast<C>();
   }
 
-  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                      const Execution&) const override {
-    return costs_(rows, columns).template cast<C>();
+  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                        const Execution&) const override {
+    LargeMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    costs.view() = costs_(rows, columns).template cast<C>();
+    return costs;
   }
 
  private:
@@ -137,15 +139,16 @@ class PointCost final : public CostSource<C> {
     }
   }
 
-  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                      const Execution& execution) const override {
+  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                        const Execution& execution) const override {
     PointCost part;
     part.x_ = some_of(x_, rows);
     part.z_ = some_of(z_, columns);
     part.x_norms_ = x_norms_(rows);
     part.z_norms_ = z_norms_(columns);
     part.feature_share_ = feature_share_;
-    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    LargeMatrix<C> gathered(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    Eigen::Map<RowMatrix<C>> costs = gathered.view();
     const Execution step = execution.for_step(8 * static_cast<double>(costs.size() + part.x_.view().size()));
     parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
       part.write(first, 0, costs.middleRows(first, count));
@@ -154,7 +157,7 @@ class PointCost final : public CostSource<C> {
         for (Index j = 0; j < costs.cols(); ++j)
           costs(i, j) += label_part_(labels_.source_ids[rows[i]], labels_.target_ids[columns[j]]);
     });
-    return costs;
+    return gathered;
   }
 
  private:
@@ -225,12 +228,13 @@ class SubsetCost final : public CostSource<C> {
     }
   }
 
-  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                      const Execution&) const override {
-    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                        const Execution&) const override {
+    LargeMatrix<C> gathered(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    Eigen::Map<RowMatrix<C>> costs = gathered.view();
     for (Index i = 0; i < costs.rows(); ++i)
       for (Index j = 0; j < costs.cols(); ++j) costs(i, j) = stored_[rows_[rows[i]] * stride_ + columns_[columns[j]]];
-    return costs;
+    return gathered;
   }
 
  private:

@@ -20,11 +20,11 @@ std::pair<T, T> neighbours_in_order(T* first, T* last, Index at) {
 }  // namespace detail
 
 /// Mean of the two in the middle for an even number of values, of which there is at least one; none of them NaN.
-/// Changes their order. A few of them say between which bounds the middle lies, and only what lies there has to be put
+/// Changes them. A few of them say between which bounds the middle lies, and only what lies there has to be put
 /// in order.
 template <class T>
-double median(std::vector<T>& values) {
-  const Index n = static_cast<Index>(values.size()), middle = n / 2;
+double median(T* values /* (n,) */, Index n) {
+  const Index middle = n / 2;
   if (n == 1) return static_cast<double>(values[0]);
   const auto of = [n](std::pair<T, T> in_the_middle) {
     const double above = static_cast<double>(in_the_middle.second);
@@ -37,18 +37,19 @@ double median(std::vector<T>& values) {
     for (Index k = 0; k < n_some; ++k) some[k] = values[k * stride % n];
     std::sort(some.begin(), some.end());
     const T least = some[n_some / 2 - margin], most = some[n_some / 2 + margin];
-    std::vector<T> between(n);
-    Index below = 0, n_between = 0;
-    for (const T value : values) {  // without branches: nobody can foresee where a value lies
-      between[n_between] = value;
-      n_between += static_cast<Index>(value >= least) & static_cast<Index>(value <= most);
-      below += static_cast<Index>(value < least);
+    const Index below = std::count_if(values, values + n, [least](T value) { return value < least; });
+    const Index up_to = std::count_if(values, values + n, [most](T value) { return value <= most; });
+    if (below < middle && middle < up_to) {
+      Index n_between = 0;
+      for (Index i = 0; i < n; ++i) {  // without branches: nobody can foresee where a value lies
+        const T value = values[i];
+        values[n_between] = value;
+        n_between += static_cast<Index>(value >= least) & static_cast<Index>(value <= most);
+      }
+      return of(detail::neighbours_in_order(values, values + n_between, middle - below));
     }
-    const Index at = middle - below;
-    if (at > 0 && at < n_between)
-      return of(detail::neighbours_in_order(between.data(), between.data() + n_between, at));
   }
-  return of(detail::neighbours_in_order(values.data(), values.data() + n, middle));
+  return of(detail::neighbours_in_order(values, values + n, middle));
 }
 
 }  // namespace transferscore

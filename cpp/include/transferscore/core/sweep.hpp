@@ -298,7 +298,8 @@ void update_columns(const Cost<C>& cost, double epsilon, const Marginals& margin
       execution.check();
       std::vector<Index> rows(std::min(rows_at_once, cost.n() - i));
       std::iota(rows.begin(), rows.end(), i);
-      const RowMatrix<C> costs = cost.source().gather(rows, some, execution.alone());
+      const LargeMatrix<C> gathered = cost.source().gather(rows, some, execution.alone());
+      const MatrixView<C> costs = gathered.view();
       for (Index k = 0; k < costs.rows(); ++k) {
         if (marginals.a[i + k] == 0) continue;
         for (Index j = 0; j < count; ++j) {
