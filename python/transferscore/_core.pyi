@@ -139,10 +139,8 @@ class Extension(Protocol):
     ) -> tuple[list[tuple[Matrix, float, int, float]], list[int]]: ...
     def nce(
         self,
-        source_ids: NDArray[np.int32],
-        n_source_classes: int,
-        target_ids: NDArray[np.int32],
-        n_target_classes: int,
+        source_labels: NDArray[np.int32] | NDArray[np.int64],
+        target_labels: NDArray[np.int32] | NDArray[np.int64],
         *,
         n_threads: int,
     ) -> float: ...
@@ -157,6 +155,7 @@ class Extension(Protocol):
         n_threads: int,
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]: ...
     def nce_of_counts(self, source_ids: NDArray[np.int32], counts: NDArray[np.int64]) -> float: ...
+    # The score, and whether rows that are taken as given are distributions; else it is none.
     def leep(
         self,
         outputs: Features,
@@ -165,8 +164,9 @@ class Extension(Protocol):
         *,
         normalise: bool,
         softmax: bool,
+        tolerance: float,
         n_threads: int,
-    ) -> float: ...
+    ) -> tuple[float, bool]: ...
     # n P(y, z) (K, C_s)
     def label_masses(
         self,

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "frame.hpp"
+#include "lanes.hpp"
 #include "large_matrix.hpp"
 #include "prefetch.hpp"
 
@@ -22,7 +23,8 @@ struct CostSource {
   /// The costs from (first_row, first_column) on.
   virtual void write(Index first_row, Index first_column, Tile costs /* (rows, columns) */) const = 0;
   /// The costs of some rows and columns.
-  virtual RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const = 0;
+  virtual LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                                const Execution& execution) const = 0;
 
   Index n = 0, m = 0;
   const C* in_memory = nullptr;  // (n, m) where they are there already
@@ -50,8 +52,11 @@ class MatrixCost final : public CostSource<C> {
     costs = costs_.block(first_row, first_column, costs.rows(), costs.cols()).template cast<C>();
   }
 
-  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
-    return costs_(rows, columns).template cast<C>();
+  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                        const Execution&) const override {
+    LargeMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    costs.view() = costs_(rows, columns).template cast<C>();
+    return costs;
   }
 
  private:
@@ -134,21 +139,25 @@ class PointCost final : public CostSource<C> {
     }
   }
 
-  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
+  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                        const Execution& execution) const override {
     PointCost part;
     part.x_ = some_of(x_, rows);
     part.z_ = some_of(z_, columns);
     part.x_norms_ = x_norms_(rows);
     part.z_norms_ = z_norms_(columns);
     part.feature_share_ = feature_share_;
-    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
-    part.write(0, 0, costs);
-    if (labels_.is_used()) {
-      for (Index i = 0; i < costs.rows(); ++i)
+    LargeMatrix<C> gathered(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    Eigen::Map<RowMatrix<C>> costs = gathered.view();
+    const Execution step = execution.for_step(8 * static_cast<double>(costs.size() + part.x_.view().size()));
+    parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
+      part.write(first, 0, costs.middleRows(first, count));
+      if (!labels_.is_used()) return;
+      for (Index i = first; i < first + count; ++i)
         for (Index j = 0; j < costs.cols(); ++j)
           costs(i, j) += label_part_(labels_.source_ids[rows[i]], labels_.target_ids[columns[j]]);
-    }
-    return costs;
+    });
+    return gathered;
   }
 
  private:
@@ -174,9 +183,10 @@ class PointCost final : public CostSource<C> {
       if (taken.empty()) write_framed<C>(points, frame, first, 0, seen.middleRows(first, count));
       for (Index i = first; i < first + count; ++i) {
         if (!taken.empty()) write_framed<C>(points, frame, taken[i], 0, seen.middleRows(i, 1));
-        const auto point = seen.row(i).template cast<double>();
-        norms[i] = point.squaredNorm();
-        products[i] = point.dot(direction);
+        const C* point = seen.data() + i * seen.cols();
+        const auto of_point = [point](Index j) { return static_cast<double>(point[j]); };
+        norms[i] = sum_in_lanes(seen.cols(), [&](Index j) { return of_point(j) * of_point(j); });
+        products[i] = sum_in_lanes(seen.cols(), [&](Index j) { return of_point(j) * direction[j]; });
       }
     });
     return points_seen;
@@ -218,11 +228,13 @@ class SubsetCost final : public CostSource<C> {
     }
   }
 
-  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
-    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
+                        const Execution&) const override {
+    LargeMatrix<C> gathered(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    Eigen::Map<RowMatrix<C>> costs = gathered.view();
     for (Index i = 0; i < costs.rows(); ++i)
       for (Index j = 0; j < costs.cols(); ++j) costs(i, j) = stored_[rows_[rows[i]] * stride_ + columns_[columns[j]]];
-    return costs;
+    return gathered;
   }
 
  private:
