@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import transferscore
 from transferscore import _scores
+from transferscore.cli._options import (
+    add_command,
+    add_forms,
+    add_quiet,
+    add_seed,
+    add_threads,
+    positive,
+    real,
+    whole_numbers,
+    words,
+)
 
-_EXIT_CODES = """\
-exit codes:
-  0    everything was scored
-  1    some files could not be scored, the others were
-  2    wrong usage, unreadable labels, or rich is missing
-  3    nothing could be scored, or the result could not be written
-  130  interrupted
-"""
+if TYPE_CHECKING:
+    from transferscore.cli._options import Commands
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -56,15 +62,14 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
 
 
 def _add_rank(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Commands,
 ) -> argparse.ArgumentParser:
-    rank = commands.add_parser(
+    rank = add_command(
+        commands,
         "rank",
-        help="rank models by their features and the labels of your task",
+        "rank models by their features and the labels of your task",
         description="Rank models by their features and the labels of your task, best first.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="rank --labels labels.npy resnet50.npy vit.npy",
     )
     rank.add_argument(
         "files",
@@ -80,17 +85,15 @@ def _add_rank(
 
 
 def _add_pixels(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Commands,
 ) -> argparse.ArgumentParser:
-    text = "rank models for segmentation by their feature maps and your label maps"
-    pixels = commands.add_parser(
+    pixels = add_command(
+        commands,
         "pixels",
-        help=text,
+        "rank models for segmentation by their feature maps and your label maps",
         description="Rank models for segmentation by their feature maps and your label maps, on "
         "the same sampled pixels, best first.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="pixels --labels masks/ --ignore 255 unet.npy fcn.npy",
     )
     pixels.add_argument(
         "files",
@@ -116,7 +119,7 @@ def _add_pixels(
         help="write the score that ranks, for each patch of the image, to an .npz file",
     )
     pixels.add_argument(
-        "--patch", type=_positive, default=32, metavar="N", help="size of a patch (default: 32)"
+        "--patch", type=positive, default=32, metavar="N", help="size of a patch (default: 32)"
     )
     _add_scores(pixels)
     return pixels
@@ -124,10 +127,10 @@ def _add_pixels(
 
 def _add_sampling(pixels: argparse.ArgumentParser) -> None:
     pixels.add_argument(
-        "--pixels", type=_positive, default=10_000, metavar="N", help="pixels (default: 10000)"
+        "--pixels", type=positive, default=10_000, metavar="N", help="pixels (default: 10000)"
     )
     pixels.add_argument(
-        "--repeats", type=_positive, default=1, metavar="N", help="draws to average (default: 1)"
+        "--repeats", type=positive, default=1, metavar="N", help="draws to average (default: 1)"
     )
     pixels.add_argument(
         "--where",
@@ -136,14 +139,12 @@ def _add_sampling(pixels: argparse.ArgumentParser) -> None:
         help="which pixels (default: near label boundaries)",
     )
     pixels.add_argument(
-        "--radius", type=_radius, metavar="R", help="what is near a boundary (default: 1)"
+        "--radius", type=real, metavar="R", help="what is near a boundary (default: 1)"
     )
     pixels.add_argument(
-        "--ignore", type=_whole_numbers, metavar="LABEL,LABEL", help="labels that do not count"
+        "--ignore", type=whole_numbers, metavar="LABEL,LABEL", help="labels that do not count"
     )
-    pixels.add_argument(
-        "--seed", type=_whole_number, default=0, metavar="N", help="seed (default: 0)"
-    )
+    add_seed(pixels)
     pixels.add_argument(
         "--channels-last", action="store_true", help="feature maps are (N, h, w, C)"
     )
@@ -169,63 +170,23 @@ def _add_scores(rank: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"score to rank by (default: {_scores.RANKS_BY_DEFAULT}, or the first of --scores)",
     )
-    form = rank.add_mutually_exclusive_group()
-    for name, text in (("json", "JSON"), ("csv", "CSV"), ("markdown", "a Markdown table")):
-        form.add_argument(
-            f"--{name}", dest="form", action="store_const", const=name, help=f"print {text}"
-        )
-    _add_threads(rank)
-    rank.add_argument("--quiet", action="store_true", help="no progress, no warnings; only errors")
-    rank.set_defaults(form="table")
+    add_forms(rank)
+    add_threads(rank)
+    add_quiet(rank)
 
 
-def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_demo(commands: Commands) -> None:
     text = "score the bundled zoo and compare the scores with measured accuracies"
     demo = commands.add_parser("demo", help=text, description=text, allow_abbrev=False)
     demo.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON")
-    _add_threads(demo)
+    add_threads(demo)
     demo.set_defaults(form="table")
 
 
-def _add_threads(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--threads",
-        type=_positive,
-        metavar="N",
-        help="threads to use (default: as many as this process may use)",
-    )
-
-
 def _score_names(text: str) -> list[str]:
-    names = list(dict.fromkeys(text.split(",")))
+    names = words(text)
     for name in names:
         if name not in _scores.REGISTRY:
             known = ", ".join(_scores.REGISTRY)
             raise argparse.ArgumentTypeError(f"must be among {known}, got '{name}'")
     return names
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got '{text}'")
-    return int(text)
-
-
-def _whole_number(text: str) -> int:
-    if not text.isascii() or not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got '{text}'")
-    return int(text)
-
-
-def _whole_numbers(text: str) -> list[int]:
-    try:
-        return [int(label) for label in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be integers, got '{text}'") from error
-
-
-def _radius(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a number, got '{text}'") from error
