@@ -1,4 +1,4 @@
-"""The command line: ``transferscore rank``, ``pixels``, ``demo`` and ``doctor``.
+"""The command line: ``transferscore rank``, ``pixels``, ``otce``, ``demo``, ``doctor`` and others.
 
 Data go to standard output, talk goes to standard error. The commands compose the public
 functions of the package; whatever they need is imported when they run.
@@ -7,6 +7,7 @@ functions of the package; whatever they need is imported when they run.
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Sequence
 
 from transferscore.cli._output import CommandError, Exit, Outcome, emit, flush, say
@@ -45,18 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> Outcome:
-    if args.command == "rank":
-        from transferscore.cli import _rank
+    if args.command == "doctor":
+        from transferscore import _doctor
 
-        return _rank.run(args)
-    if args.command == "pixels":
-        from transferscore.cli import _pixels
-
-        return _pixels.run(args)
-    if args.command == "demo":
-        from transferscore.cli import _demo
-
-        return _demo.run(args)
-    from transferscore import _doctor
-
-    return Outcome(_doctor.report().rstrip("\n") + "\n")
+        return Outcome(_doctor.report().rstrip("\n") + "\n")
+    command = importlib.import_module(f"transferscore.cli._{args.command}")
+    outcome: Outcome = command.run(args)
+    return outcome

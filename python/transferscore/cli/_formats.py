@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 def rank_writer(form: str) -> Callable[[RankReport], str]:
     """Return the function that puts a ranking into `form`."""
     if form == "table":
-        _require_rich()
+        require_rich()
         from transferscore.cli import _table
 
         return _table.rank
@@ -31,14 +31,14 @@ def rank_writer(form: str) -> Callable[[RankReport], str]:
 def demo_writer(form: str) -> Callable[[DemoReport], str]:
     """Return the function that puts the demo into `form`."""
     if form == "table":
-        _require_rich()
+        require_rich()
         from transferscore.cli import _table
 
         return _table.demo
     return demo_json
 
 
-def _require_rich() -> None:
+def require_rich() -> None:
     """Say now that rich is missing, and not after minutes of work."""
     try:
         import rich  # noqa: F401

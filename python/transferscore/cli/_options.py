@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def add_command(
     return commands.add_parser(
         name,
         help=text,
-        description=description or f"{text[0].upper()}{text[1:]}.",
+        description=textwrap.fill(description or f"{text[0].upper()}{text[1:]}.", 79),
         epilog=f"example:\n  transferscore {example}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

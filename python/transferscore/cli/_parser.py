@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import transferscore
 from transferscore import _scores
+from transferscore.cli import _completion, _otce
 from transferscore.cli._options import (
     add_command,
     add_forms,
@@ -24,15 +25,21 @@ if TYPE_CHECKING:
     from transferscore.cli._options import Commands
 
 
+def program() -> argparse.ArgumentParser:
+    """Return the parser of the whole program."""
+    return _build()[0]
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the parsed arguments; `command` names the command."""
     parser, rankings = _build()
     args, rest = parser.parse_known_args(argv)
     # argparse gives a list of files the first group only: `a.npy --json b.npy` leaves b.npy over.
-    if rest and (args.command not in rankings or any(word.startswith("-") for word in rest)):
+    if rest and (not hasattr(args, "files") or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if args.command in rankings:
+    if rest:
         args.files += rest
+    if args.command in rankings:
         args.sort_by = args.sort_by or default_order(args.scores)
         if args.sort_by not in args.scores:
             text = f"argument --sort-by: must be one of --scores, got '{args.sort_by}'"
@@ -55,6 +62,8 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rankings = {"rank": _add_rank(commands), "pixels": _add_pixels(commands)}
+    for command in (_otce, _completion):
+        command.add(commands)
     _add_demo(commands)
     doctor = "print version, processor, threads and what else helps a bug report"
     commands.add_parser("doctor", help=doctor, description=doctor, allow_abbrev=False)

@@ -17,6 +17,7 @@ from transferscore._text import number
 from transferscore.cli._output import is_terminal, wants_colour
 from transferscore.cli._report import DemoReport, DemoTask, RankReport
 from transferscore.io import printable
+from transferscore.ranking._tabular import Tabular
 
 # A pipe has no width: nothing there is wrapped or cut.
 _PIPE_WIDTH = 100_000
@@ -52,6 +53,19 @@ def demo(report: DemoReport) -> str:
         parts += [Text(printable(task.title), style="bold"), _task_table(task, report.scores)]
         parts += [Text(_agreement(task, report.scores)), Text("")]
     return _render(parts[:-1])
+
+
+def result(result: Tabular) -> str:
+    """Return a result of the library as a table, with its title above and its notes below."""
+    sheet = result._sheet()
+    table = _table()
+    for heading, side in zip(sheet.headings, sheet.align, strict=True):
+        add = _number_column if side == "r" else _text_column
+        add(table, printable(heading))
+    for row in sheet.texts():
+        table.add_row(*_texts(row))
+    title = [Text(printable(sheet.title), style="bold")] if sheet.title else []
+    return _render([*title, table, *(Text(printable(note)) for note in sheet.notes)])
 
 
 def _descriptions(report: DemoReport) -> Table:

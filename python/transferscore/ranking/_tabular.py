@@ -46,6 +46,10 @@ class Sheet:
     title: str = ""
     notes: Sequence[str] = ()
 
+    def texts(self) -> list[list[str]]:
+        """The cells as people read them."""
+        return [[_text(cell) for cell in row] for row in self.rows]
+
 
 class Tabular(ABC):
     """A result that is a table.
@@ -115,7 +119,7 @@ class Tabular(ABC):
         sheet = self._sheet()
         rule = ["---:" if side == "r" else ":---" for side in sheet.align]
         head = [[markdown(printable(heading)) for heading in sheet.headings], rule]
-        rows = [[markdown(cell) for cell in row] for row in _texts(sheet)]
+        rows = [[markdown(cell) for cell in row] for row in sheet.texts()]
         lines = [f"| {' | '.join(cells)} |" for cells in [*head, *rows]]
         if sheet.title:
             lines = [markdown(printable(sheet.title)), "", *lines]
@@ -138,7 +142,7 @@ class Tabular(ABC):
     def __str__(self) -> str:
         sheet = self._sheet()
         headings = [printable(heading) for heading in sheet.headings]
-        rows = [headings, *_texts(sheet)]
+        rows = [headings, *sheet.texts()]
         widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
         rows.insert(1, ["-" * wide for wide in widths])
         lines = [_line(row, widths, sheet.align) for row in rows]
@@ -151,7 +155,7 @@ class Tabular(ABC):
             f' style="text-align: {"right" if side == "r" else "left"}"' for side in sheet.align
         ]
         head = _html_row("th", [printable(heading) for heading in sheet.headings], style)
-        body = "".join(_html_row("td", row, style) for row in _texts(sheet))
+        body = "".join(_html_row("td", row, style) for row in sheet.texts())
         title = f"<caption>{html.escape(printable(sheet.title))}</caption>" if sheet.title else ""
         notes = "".join(f"<li>{html.escape(printable(note))}</li>" for note in sheet.notes)
         table = f"<table>{title}<thead>{head}</thead><tbody>{body}</tbody></table>"
@@ -193,10 +197,6 @@ def _field(cell: Any) -> str:
     if cell is None:
         return ""
     return repr(cell) if isinstance(cell, float) else printable(cell)
-
-
-def _texts(sheet: Sheet) -> list[list[str]]:
-    return [[_text(cell) for cell in row] for row in sheet.rows]
 
 
 def _text(cell: Any) -> str:
