@@ -1,17 +1,18 @@
 """One source for each target."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transferscore import _checks
+from transferscore.ranking._tabular import Sheet, Tabular
 
 
 @dataclass(frozen=True)
-class SelectedSources:
+class SelectedSources(Tabular):
     """The best source for each target.
 
     Attributes
@@ -26,13 +27,18 @@ class SelectedSources:
         For each target, all sources that have this score; one where nothing is tied.
     unscored : tuple of tuples of str
         For each target, the sources without a score.
+    higher_is_better : bool
+        In which direction scores count.
     """
+
+    KIND: ClassVar[str] = "selected-sources"
 
     targets: tuple[str, ...]
     sources: tuple[str, ...]
     scores: NDArray[np.float64]
     tied: tuple[tuple[str, ...], ...]
     unscored: tuple[tuple[str, ...], ...]
+    higher_is_better: bool
 
     def __getitem__(self, target: str) -> str:
         """The source for a target."""
@@ -41,16 +47,32 @@ class SelectedSources:
         except ValueError:
             raise KeyError(target) from None
 
-    def __str__(self) -> str:
-        width = max(len(target) for target in self.targets)
-        lines = []
-        for target, score, tied, unscored in zip(
-            self.targets, self.scores, self.tied, self.unscored, strict=True
-        ):
-            lines.append(f"{target:<{width}}  {score:.4g}  {' = '.join(tied)}")
-            if unscored:
-                lines[-1] += f" (without a score: {', '.join(unscored)})"
-        return "\n".join(lines)
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        return {
+            "target": self.targets,
+            "source": self.sources,
+            "score": self.scores.tolist(),
+            "n_tied": [len(names) for names in self.tied],
+        }
+
+    def _about(self) -> Mapping[str, Any]:
+        return {
+            "higher_is_better": self.higher_is_better,
+            "tied": dict(zip(self.targets, self.tied, strict=True)),
+            "unscored": dict(zip(self.targets, self.unscored, strict=True)),
+        }
+
+    def _sheet(self) -> Sheet:
+        rows = [
+            (target, " = ".join(tied), float(score))
+            for target, tied, score in zip(self.targets, self.tied, self.scores, strict=True)
+        ]
+        notes = [
+            f"without a score for {target}: {', '.join(names)}"
+            for target, names in zip(self.targets, self.unscored, strict=True)
+            if names
+        ]
+        return Sheet(("target", "best source", "score"), rows, "llr", notes=notes)
 
 
 def select_source(
@@ -107,8 +129,11 @@ def select_source(
     ... }
     >>> chosen = select_source(scores)
     >>> print(chosen)
-    sketch  -0.41  clipart = quickdraw
-    real    -0.67  painting (without a score: quickdraw)
+    target  best source            score
+    ------  -------------------  -------
+    sketch  clipart = quickdraw  -0.4100
+    real    painting             -0.6700
+    note: without a score for real: quickdraw
     >>> chosen["real"]
     'painting'
     """
@@ -126,6 +151,7 @@ def select_source(
         scores=best if table.higher_is_better else -best,
         tied=tied,
         unscored=tuple(_marked(table.sources, column) for column in nothing.T),
+        higher_is_better=table.higher_is_better,
     )
 
 

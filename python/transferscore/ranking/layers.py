@@ -1,16 +1,17 @@
 """Layers of a network: a score for each, in the order of the network."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks, _threads
 from transferscore._scores import REGISTRY, h_score
+from transferscore.ranking._tabular import Sheet, Tabular
 
 Features = ArrayLike | Callable[[], ArrayLike]
 FeatureScore = str | Callable[[Any, Any], float]
@@ -19,7 +20,7 @@ DEFAULT_TITLE = "H-score, Ledoit-Wolf, adjusted for chance"
 
 
 @dataclass(frozen=True)
-class LayerCurve:
+class LayerCurve(Tabular):
     """A score for each layer, in the order of the network: what to plot, and which to take.
 
     Attributes
@@ -39,6 +40,8 @@ class LayerCurve:
     failed : dict of str to str
         Layers without a score, and why.
     """
+
+    KIND: ClassVar[str] = "layer-curve"
 
     layers: tuple[str, ...]
     scores: NDArray[np.float64]
@@ -60,13 +63,35 @@ class LayerCurve:
         """The layer with the best score; of equal ones the earliest, which costs least to run."""
         return self.best[0]
 
-    def __str__(self) -> str:
-        width = max(len(layer) for layer in self.layers)
-        lines = [f"{self.score} by layer"]
-        for layer, value, d in zip(self.layers, self.scores, self.n_features, strict=True):
-            mark = " *" if layer in self.best else ""
-            lines.append(f"{layer:<{width}}  d = {d:<5} {value:.4f}{mark}")
-        return "\n".join([*lines, *(f"{layer}: {why}" for layer, why in self.failed.items())])
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        return {
+            "layer": self.layers,
+            "position": self.positions.tolist(),
+            "n_features": self.n_features.tolist(),
+            "score": self.scores.tolist(),
+            "best": [layer in self.best for layer in self.layers],
+        }
+
+    def _about(self) -> Mapping[str, Any]:
+        return {
+            "score_name": self.score,
+            "higher_is_better": self.higher_is_better,
+            "chosen": self.chosen,
+            "failed": self.failed,
+        }
+
+    def _sheet(self) -> Sheet:
+        rows = [
+            (layer, int(d), float(value), "best" if layer in self.best else "")
+            for layer, d, value in zip(self.layers, self.n_features, self.scores, strict=True)
+        ]
+        return Sheet(
+            ("layer", "features", "score", ""),
+            rows,
+            "lrrl",
+            title=f"{self.score} by layer",
+            notes=[f"{layer} was not scored: {why}" for layer, why in self.failed.items()],
+        )
 
 
 def select_layers(
@@ -129,14 +154,16 @@ def select_layers(
     >>> labels = rng.integers(0, 5, size=600)
     >>> layers = {
     ...     name: rng.normal(size=(600, d)) + strength * np.eye(5, d)[labels]
-    ...     for name, d, strength in (("conv1", 64, 1.0), ("conv4", 16, 3.0), ("head", 8, 2.0))
+    ...     for name, d, strength in (("conv1", 24, 1.5), ("conv4", 16, 3.0), ("head", 8, 2.0))
     ... }
     >>> curve = select_layers(layers, labels)
     >>> print(curve)
     H-score, Ledoit-Wolf, adjusted for chance by layer
-    conv1  d = 64    0.0000
-    conv4  d = 16    2.3926 *
-    head   d = 8     1.6227
+    layer  features   score
+    -----  --------  ------  ----
+    conv1        24  0.5497
+    conv4        16  2.3769  best
+    head          8  1.5168
     >>> curve.chosen
     'conv4'
     """

@@ -1,13 +1,14 @@
 """How tasks relate: distances from scores of transfer, and the tree that these make."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
+from transferscore.ranking._tabular import Sheet, Tabular
 from transferscore.ranking.correlations import pearson, spearman
 
 Matrix = NDArray[np.float64]
@@ -21,7 +22,7 @@ TOURNAMENT = 1e-3
 
 
 @dataclass(frozen=True)
-class TaskDistances:
+class TaskDistances(Tabular):
     """Distances between tasks.
 
     Attributes
@@ -36,6 +37,8 @@ class TaskDistances:
         "targets" or "sources".
     """
 
+    KIND: ClassVar[str] = "task-distances"
+
     values: Matrix
     tasks: tuple[str, ...]
     metric: str
@@ -48,16 +51,32 @@ class TaskDistances:
             raise KeyError(pair)
         return float(self.values[places[0], places[1]])
 
-    def __str__(self) -> str:
-        width = max(len(name) for name in self.tasks)
-        lines = [f"{self.metric} distances of {self.of}"]
-        for name, row in zip(self.tasks, self.values, strict=True):
-            lines.append(f"{name:<{width}} " + " ".join(f"{value:7.3f}" for value in row))
-        return "\n".join(lines)
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        one, other = np.triu_indices(len(self.tasks), 1)
+        return {
+            "task": [self.tasks[place] for place in one],
+            "other": [self.tasks[place] for place in other],
+            "distance": self.values[one, other].tolist(),
+        }
+
+    def _about(self) -> Mapping[str, Any]:
+        return {"tasks": self.tasks, "metric": self.metric, "of": self.of}
+
+    def _sheet(self) -> Sheet:
+        rows = [
+            (name, *(float(value) for value in row))
+            for name, row in zip(self.tasks, self.values, strict=True)
+        ]
+        return Sheet(
+            ("", *self.tasks),
+            rows,
+            "l" + "r" * len(self.tasks),
+            title=f"{self.metric} distances of {self.of}",
+        )
 
 
 @dataclass(frozen=True)
-class TaskTree:
+class TaskTree(Tabular):
     """A hierarchy of tasks.
 
     Attributes
@@ -72,6 +91,8 @@ class TaskTree:
     method : str
         The linkage that was used.
     """
+
+    KIND: ClassVar[str] = "task-tree"
 
     tasks: tuple[str, ...]
     linkage: Matrix
@@ -98,6 +119,28 @@ class TaskTree:
             ]
             nodes.append((f"({','.join(parts)})", float(height)))
         return nodes[-1][0] + ";"
+
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        n = len(self.tasks)
+        return {
+            "cluster": range(n, 2 * n - 1),
+            "left": self.linkage[:, 0].astype(int).tolist(),
+            "right": self.linkage[:, 1].astype(int).tolist(),
+            "distance": self.linkage[:, 2].tolist(),
+            "n_tasks": self.linkage[:, 3].astype(int).tolist(),
+        }
+
+    def _about(self) -> Mapping[str, Any]:
+        return {"tasks": self.tasks, "order": self.order, "method": self.method}
+
+    def _sheet(self) -> Sheet:
+        members = [[name] for name in self.tasks]
+        rows = []
+        for left, right, height, _ in self.linkage:
+            sides = members[int(left)], members[int(right)]
+            rows.append((", ".join(sides[0]), ", ".join(sides[1]), float(height)))
+            members.append([*sides[0], *sides[1]])
+        return Sheet(("cluster", "joins", "distance"), rows, "llr", title=f"{self.method} linkage")
 
 
 def task_distances(
@@ -168,10 +211,12 @@ def task_distances(
     >>> tasks = ["depth", "normals", "scene", "objects"]
     >>> print(task_distances(scores, sources=tasks, metric="pearson"))
     pearson distances of targets
-    depth     0.000   0.116   1.930   1.988
-    normals   0.116   0.000   1.967   1.873
-    scene     1.930   1.967   0.000   0.112
-    objects   1.988   1.873   0.112   0.000
+              depth  normals   scene  objects
+    -------  ------  -------  ------  -------
+    depth    0.0000   0.1162  1.9303   1.9877
+    normals  0.1162   0.0000  1.9672   1.8729
+    scene    1.9303   1.9672  0.0000   0.1118
+    objects  1.9877   1.8729  0.1118   0.0000
     """
     _checks.choice(of, "of", ("targets", "sources"))
     _checks.choice(metric, "metric", METRICS)

@@ -1,8 +1,9 @@
 """A set of candidates whose features, side by side, separate the classes best."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,13 +12,14 @@ from transferscore import _checks, _threads
 from transferscore._backend import backend
 from transferscore._checks import IgnoreIndex, Shrinkage
 from transferscore._scores.h_score import counts_classes
+from transferscore.ranking._tabular import Sheet, Tabular
 
 # Gains below this share of K - 1, the most that a score can be, are rounding.
 ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
-class SelectedSet:
+class SelectedSet(Tabular):
     """Candidates in the order in which they were chosen, and what each added.
 
     Attributes
@@ -38,6 +40,8 @@ class SelectedSet:
     stopped_by : str
         "k", as many as asked; "candidates", all are chosen; "gain", none of the others adds enough.
     """
+
+    KIND: ClassVar[str] = "selected-set"
 
     names: tuple[str, ...]
     scores: NDArray[np.float64]
@@ -60,11 +64,28 @@ class SelectedSet:
             for step, best, chosen in zip(self.alternatives, self.scores, self.names, strict=True)
         )
 
-    def __str__(self) -> str:
-        lines = ["   score    gain  added"]
-        for name, score, gain in zip(self.names, self.scores, self.gains, strict=True):
-            lines.append(f"{score:8.4f} {gain:+7.4f}  {name}")
-        return "\n".join([*lines, ENDS[self.stopped_by]])
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        return {
+            "step": range(1, len(self.names) + 1),
+            "added": self.names,
+            "score": self.scores.tolist(),
+            "gain": self.gains.tolist(),
+            "n_features": self.n_features.tolist(),
+            "shrinkage": self.shrinkage.tolist(),
+        }
+
+    def _about(self) -> Mapping[str, Any]:
+        return {"stopped_by": self.stopped_by, "alternatives": self.alternatives}
+
+    def _sheet(self) -> Sheet:
+        rows = [
+            (name, int(d), float(score), float(gain))
+            for name, d, score, gain in zip(
+                self.names, self.n_features, self.scores, self.gains, strict=True
+            )
+        ]
+        headings = ("added", "features", "score", "gain")
+        return Sheet(headings, rows, "lrrr", notes=[ENDS[self.stopped_by]])
 
 
 ENDS = {
@@ -169,10 +190,11 @@ def select_set(
     ...     "land, rotated": land_or_water @ [[0.6, 0.8], [-0.8, 0.6]],
     ... }
     >>> print(select_set(candidates, labels))
-       score    gain  added
-      0.3242 +0.3242  animal
-      0.4828 +0.1587  land
-    ended because no other candidate adds enough
+    added   features   score    gain
+    ------  --------  ------  ------
+    animal         2  0.3242  0.3242
+    land           4  0.4828  0.1587
+    note: ended because no other candidate adds enough
     """
     n_threads = _threads.resolve(n_threads)
     X, y = _checks.candidates_and_labels(
