@@ -137,6 +137,21 @@ class Extension(Protocol):
         budget: float,
         n_threads: int,
     ) -> tuple[list[tuple[Matrix, float, int, float]], list[int]]: ...
+    # for each step the source that is added, the value, intensity, rank and chance of all chosen,
+    # and the values (sources,) with each other source; did it end because nothing was gained?
+    def select_set(
+        self,
+        sources: Sequence[Features],
+        ids: NDArray[np.int32],
+        n_classes: int,
+        *,
+        most: int,
+        least_gain: float,
+        ledoit_wolf: bool,
+        intensity: float,
+        adjust_for_chance: bool,
+        n_threads: int,
+    ) -> tuple[list[tuple[int, float, float, int, float, list[float]]], bool]: ...
     def nce(
         self,
         source_labels: NDArray[np.int32] | NDArray[np.int64],

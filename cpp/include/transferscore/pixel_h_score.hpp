@@ -5,8 +5,7 @@
 // Sources side by side (second-order transfer and higher) share what core/side_by_side.hpp says.
 #pragma once
 
-#include "core/side_by_side.hpp"
-#include "h_score.hpp"
+#include "h_score_of_sources.hpp"
 #include "quantise_pixels.hpp"
 
 namespace transferscore {
@@ -17,51 +16,6 @@ struct PixelHScores {
 };
 
 namespace detail {
-
-/// One combination of sources, ready for any label set.
-class ScoringSystem {
- public:
-  template <class T>
-  ScoringSystem(SideBySide<T>& sources, const Combination& of, const HScoreOptions& options, const Execution& execution)
-      : of_(of) {
-    if (sources.more_samples(of))
-      features_ = feature_system<double>(sources.scatter(of, execution), sources.n(), sources.fourth_moment(of),
-                                         options, execution);
-    else
-      samples_ = sample_system<double>(sources.row_gram(of), sources.d(of), options, execution);
-    if (!features_ && !samples_) throw std::overflow_error("products of features overflow");
-  }
-
-  bool needs_class_sums() const { return features_.has_value(); }
-  const Combination& combination() const { return of_; }
-  const HScore& score() const { return features_ ? features_->score : samples_->score; }
-
-  /// (L,), from the class sums of every source that is needed.
-  template <class T>
-  Eigen::VectorXd values(const SideBySide<T>& sources, const LabelSets& labels, const std::vector<ClassSums>& classes,
-                         const Execution& execution) const {
-    if (samples_) return detail::values(*samples_, labels, execution);
-    const Index d = sources.d(of_);
-    const RightHandSides means{labels.n_classes, [&](Index l, Index first, Index count) {
-                                 Eigen::MatrixXd rows(d, count);
-                                 Index row = 0;
-                                 for (const Index s : of_) {
-                                   const Source<T>& source = sources.source(s);
-                                   rows.middleRows(row, source.d()) =
-                                       sources.factor(of_, s) *
-                                       scaled_class_means(classes[s], l, source.mean(), first, count);
-                                   row += source.d();
-                                 }
-                                 return rows;
-                               }};
-    return features_->weight() * quadratic_forms(features_->factor, means, execution);
-  }
-
- private:
-  Combination of_;
-  std::optional<FeatureSystem> features_;
-  std::optional<SampleSystem> samples_;
-};
 
 /// The class sums of the sources that some system asks for; those of others are empty.
 template <class T>
@@ -76,9 +30,7 @@ std::vector<ClassSums> class_sums(const SideBySide<T>& sources, Index n_sources,
   for (Index s = 0; s < n_sources; ++s) {
     const Source<T>& source = sources.source(s);
     classes.emplace_back(labels, 0, is_needed[s] ? labels.count() : 0, source.d());
-    if (!is_needed[s]) continue;
-    for_each_wave<double>(source.features(), source.frame(), GramSum<double>::block_rows, execution,
-                          [&](Index first_row, const auto& wave) { classes[s].add(first_row, wave, execution); });
+    if (is_needed[s]) add_class_sums(source, classes[s], execution);
   }
   return classes;
 }
@@ -107,7 +59,8 @@ PixelHScores pixel_h_score(const std::vector<MatrixView<T>>& features /* (n, d_s
   PixelHScores result{{}, std::vector<Index>(positions.count())};
   const double work = static_cast<double>(n * d) * static_cast<double>(std::min(n, d) + positions.count());
   with_team(execution, work, [&](const Execution& team) {
-    SideBySide<T> sources(features, combinations, options.plain() ? Scaling::per_feature : Scaling::common, team);
+    SideBySide<T> sources(features, options.plain() ? Scaling::per_feature : Scaling::common);
+    for (const Combination& of : combinations) sources.prepare(of, team);
     std::vector<std::int32_t> ids(at_once * n);
     while (result.scores.size() < combinations.size()) {
       const std::size_t first_of_group = result.scores.size();

@@ -1,5 +1,6 @@
 """Rankings of models and sources, and how they agree with what was measured."""
 
+from transferscore.ranking.choice import SelectedSources, select_source
 from transferscore.ranking.evaluate import (
     footrule,
     kendall,
@@ -7,5 +8,37 @@ from transferscore.ranking.evaluate import (
     spearman,
     weighted_kendall,
 )
+from transferscore.ranking.fusion import fuse, fusion_weights
+from transferscore.ranking.layers import LayerCurve, select_layers
+from transferscore.ranking.probe import LinearProbe, linear_probe
+from transferscore.ranking.relations import (
+    TaskDistances,
+    TaskTree,
+    task_distances,
+    task_tree,
+    tournament_scores,
+)
+from transferscore.ranking.sets import SelectedSet, select_set
 
-__all__ = ["footrule", "kendall", "pearson", "spearman", "weighted_kendall"]
+__all__ = [
+    "LayerCurve",
+    "LinearProbe",
+    "SelectedSet",
+    "SelectedSources",
+    "TaskDistances",
+    "TaskTree",
+    "footrule",
+    "fuse",
+    "fusion_weights",
+    "kendall",
+    "linear_probe",
+    "pearson",
+    "select_layers",
+    "select_set",
+    "select_source",
+    "spearman",
+    "task_distances",
+    "task_tree",
+    "tournament_scores",
+    "weighted_kendall",
+]

@@ -84,16 +84,18 @@ Eigen::MatrixXd cross_scatter(const Source<T>& a, const Source<T>& b, const Exec
 template <class T>
 class SideBySide {
  public:
-  SideBySide(const std::vector<MatrixView<T>>& features /* (n, d_s) each */,
-             const std::vector<Combination>& combinations, Scaling scaling, const Execution& execution)
-      : scaling_(scaling) {
+  SideBySide(const std::vector<MatrixView<T>>& features /* (n, d_s) each */, Scaling scaling) : scaling_(scaling) {
     for (const auto& view : features) sources_.emplace_back(view, scaling);
-    std::vector<char> as_features(features.size(), 0), as_samples(features.size(), 0);
-    for (const Combination& of : combinations)
-      for (const Index s : of) (more_samples(of) ? as_features : as_samples)[s] = 1;
-    for (std::size_t s = 0; s < sources_.size(); ++s) {
-      if (as_features[s]) sources_[s].sum_features(execution);
-      if (as_samples[s]) sources_[s].sum_samples(execution);
+  }
+
+  /// Sums of its sources what a combination needs and no other needed before.
+  void prepare(const Combination& of, const Execution& execution) {
+    for (const Index s : of) {
+      if (more_samples(of)) {
+        if (sources_[s].scatter().size() == 0) sources_[s].sum_features(execution);
+      } else if (sources_[s].row_gram().size() == 0) {
+        sources_[s].sum_samples(execution);
+      }
     }
   }
 
