@@ -41,6 +41,7 @@ from transferscore._checks.dropins import (
 )
 from transferscore._checks.features import (
     features_alone,
+    features_and_label_sets,
     features_and_labels,
     features_and_one_label_set,
     no_chance_level,
@@ -270,6 +271,7 @@ __all__ = [
     "features_alone",
     "features_and_classes",
     "features_and_label_rows",
+    "features_and_label_sets",
     "features_and_labels",
     "features_and_numbers",
     "features_and_one_label_set",
