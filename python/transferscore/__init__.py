@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from transferscore.pixels.score_map import score_map
     from transferscore.pixels.score_pixels import score_pixels
     from transferscore.pixels.segmentation_otce import segmentation_otce
-    from transferscore.ranking import footrule
+    from transferscore.ranking import ScoreMatrix, footrule, score_matrix
 else:
 
     def __getattr__(name: str) -> Any:
@@ -131,6 +131,7 @@ __all__ = [
     "RegionRelations",
     "Score",
     "ScoreMap",
+    "ScoreMatrix",
     "ScoreRegression",
     "SecondPass",
     "SegmentationOTCEResult",
@@ -173,6 +174,7 @@ __all__ = [
     "sample_pixels",
     "score_all",
     "score_map",
+    "score_matrix",
     "score_pixels",
     "scores",
     "segmentation_otce",

@@ -162,7 +162,7 @@ def _scored(
     n_threads: int,
     as_if_alone: bool = False,
 ) -> tuple[NDArray[np.float64], float, int]:
-    """(values (L,), intensity, rank). Warnings point to whom called the function that calls this."""
+    """(values (L,), intensity, rank). Warnings point to whom called the caller."""
     ledoit_wolf, intensity = _checks.shrinkage(shrinkage)
     try:
         values, intensity, rank, chance = backend.h_score(

@@ -7,5 +7,14 @@ from transferscore.ranking.evaluate import (
     spearman,
     weighted_kendall,
 )
+from transferscore.ranking.matrix import ScoreMatrix, score_matrix
 
-__all__ = ["footrule", "kendall", "pearson", "spearman", "weighted_kendall"]
+__all__ = [
+    "ScoreMatrix",
+    "footrule",
+    "kendall",
+    "pearson",
+    "score_matrix",
+    "spearman",
+    "weighted_kendall",
+]
