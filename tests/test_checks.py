@@ -360,7 +360,8 @@ def test_shrinkage_of_numpy_numbers():
 
 def test_the_extension_refuses_what_the_checks_would_have_converted():
     backend = transferscore._backend.backend
-    options = {"ledoit_wolf": False, "intensity": 0.0, "adjust_for_chance": False, "n_threads": 1}
+    options = {"ledoit_wolf": False, "intensity": 0.0, "adjust_for_chance": False}
+    options |= {"as_if_alone": False, "n_threads": 1}
     ids = np.zeros((1, 60), np.int32)
     for features in (X.astype(np.float16), np.asfortranarray(X), X[::2], X.tolist()):
         with pytest.raises(TypeError):

@@ -22,6 +22,7 @@ from tolerances import (
     TWO_DECIMALS,
 )
 from transferscore import HScoreResult, h_score, reference
+from transferscore._scores.h_score import of_label_sets
 from transferscore.compat import tllib as tllib_names
 
 SHRINKAGES = (None, "ledoit-wolf", 0.1, 1.0)
@@ -465,3 +466,21 @@ def test_real_features_of_office_31(data_folder, task, plain, shrunk, tllib):
     assert h_score(X, y, shrinkage="ledoit-wolf") == pytest.approx(shrunk, abs=TWO_DECIMALS)
     value = tllib_names.regularized_h_score(X, y)
     assert value == pytest.approx(tllib, abs=TWO_DECIMALS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shrinkage", [None, 0.1, "ledoit-wolf"])
+def test_label_sets_scored_as_if_alone_have_the_bits_of_single_calls(dtype, shrinkage):
+    # 1e9 products: float32 multiplies in single precision, but for sets of so many classes that it
+    # would not pay, and a set so nearly of one class that it would not suffice.
+    X, y = network_features(4200, 500, 3)
+    rng = np.random.default_rng(5)
+    sets = [rng.integers(0, k, len(X)) for k in (2, 30, 300)]
+    sets += [y, y.astype(str), np.arange(len(X)) == 7, (rng.random(len(X)) < 0.5)]
+    X = X.astype(dtype)
+    together = of_label_sets(X, sets, shrinkage=shrinkage)
+    alone = np.array([h_score(X, labels, shrinkage=shrinkage) for labels in sets])
+    assert together.tobytes() == alone.tobytes()
+    columns = np.stack([np.unique(labels, return_inverse=True)[1] for labels in sets], axis=1)
+    many = h_score(X, columns, shrinkage=shrinkage)
+    np.testing.assert_allclose(many, together, rtol=CORRECTED)

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = files("transferscore")
 EXTRAS = {
     "PIL",
+    "dask",
+    "joblib",
     "nibabel",
     "ot",
     "rich",

@@ -35,6 +35,7 @@ class Extension(Protocol):
         ledoit_wolf: bool,
         intensity: float,
         adjust_for_chance: bool,
+        as_if_alone: bool,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], float, int, float]: ...
     def gbc(

@@ -28,6 +28,7 @@ struct HScoreOptions {
   bool ledoit_wolf = false;  // choose the intensity from the features
   double intensity = 0;      // or take this one; 0 is the plain score
   bool adjust_for_chance = false;
+  bool as_if_alone = false;  // each label set in the precision, hence with the bits, that it has alone
 
   bool plain() const { return !ledoit_wolf && intensity == 0; }
 };
@@ -37,6 +38,7 @@ struct HScore {
   double intensity = 0;    // of the shrinkage
   Index rank = -1;         // of the centred features; -1 where shrinkage makes every direction count
   double chance = 0;       // what unrelated labels score, as a share of K - 1; only where asked for
+  Eigen::Array<bool, Eigen::Dynamic, 1> precise;  // (L,) did products in the precision that was tried suffice?
 };
 
 namespace detail {
@@ -155,7 +157,7 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
 
   HScore score = system->score;
   score.values.resize(labels.count());
-  bool precise = true;
+  score.precise.setConstant(labels.count(), true);
   const RoundedMatrix rounded{d, n, weight, system->ridge, [&](const Eigen::MatrixXd& v) {
                                 return energies<C>(features, frame, m.mean, v, execution);
                               }};
@@ -168,12 +170,12 @@ std::optional<HScore> h_score_of_features(MatrixView<T> features /* (n, d) */, c
         if (single) {
           constexpr double negligible = 1e-6;
           const Corrections correction = corrections(factor, means, rounded, forms, negligible, execution);
-          precise = precise && correction.suffice(1, forms);
+          score.precise.segment(first_set, classes.count()) = correction.suffice(1, forms);
           forms += correction.first_order;
         }
         score.values.segment(first_set, classes.count()) = weight * forms;
       });
-  return precise ? std::optional(score) : std::nullopt;
+  return score;
 }
 
 /// The Gram matrix of the samples as (2) or (3) use it, and what the features alone say of the score.
@@ -268,13 +270,14 @@ std::optional<HScore> h_score_of_samples(MatrixView<T> features /* (n, d) */, co
   if (!system) return std::nullopt;
   HScore score = system->score;
   score.values = values(*system, labels, execution);
+  score.precise.setConstant(labels.count(), true);
   if (std::is_same_v<C, float>) {
     const RoundedMatrix rounded{n, d, 1 - score.intensity, system->ridge, [&](const Eigen::MatrixXd& v) {
                                   return transposed_energies<C>(features, frame, v, execution);
                                 }};
     const Eigen::VectorXd forms = (most(labels) - score.values) / system->ridge;
     const Corrections correction = corrections(system->factor, indicators(labels), rounded, forms, 0, execution);
-    if (!correction.suffice(system->ridge, score.values)) return std::nullopt;
+    score.precise = correction.suffice(system->ridge, score.values);
     score.values -= system->ridge * correction.first_order;
   }
   return score;
@@ -303,29 +306,92 @@ inline HScore finished(HScore score, const Eigen::VectorXd& most /* (L,) K - 1 *
   return score;
 }
 
+/// The score of every label set with products in precision C. Nothing where the features alone ask for more.
+template <class C, class T>
+std::optional<HScore> h_score_in(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
+                                 const HScoreOptions& options, const Execution& execution) {
+  return features.rows() > features.cols() + 1 ? h_score_of_features<C>(features, labels, options, execution)
+                                               : h_score_of_samples<C>(features, labels, options, execution);
+}
+
+/// Some of many label sets, in a place of their own.
+struct SomeLabels {
+  std::vector<Index> which;
+  std::vector<std::int32_t> ids;
+  LabelSets sets;
+
+  template <class Chosen>
+  SomeLabels(const LabelSets& labels, const Chosen& chosen) : sets{nullptr, labels.n, {}} {
+    for (Index l = 0; l < labels.count(); ++l) {
+      if (!chosen(l)) continue;
+      which.push_back(l);
+      ids.insert(ids.end(), labels.set(l), labels.set(l) + labels.n);
+      sets.n_classes.push_back(labels.n_classes[l]);
+    }
+    sets.ids = ids.data();
+  }
+
+  /// Puts their values among those of all sets.
+  void write(const HScore& of_some, HScore& of_all) const {
+    for (std::size_t i = 0; i < which.size(); ++i) {
+      of_all.values[which[i]] = of_some.values[static_cast<Index>(i)];
+      of_all.precise[which[i]] = of_some.precise[static_cast<Index>(i)];
+    }
+  }
+};
+
+/// Scores from products in single precision, where these pay; `precise` says of which label sets they suffice.
+template <class T>
+std::optional<HScore> h_score_in_single(MatrixView<T> features /* (n, d) */, const LabelSets& labels,
+                                        const HScoreOptions& options, const Execution& execution) {
+  const Index n = features.rows(), d = features.cols();
+  if (!options.as_if_alone) {
+    if (!single_precision_pays(labels, n, d, options)) return std::nullopt;
+    std::optional<HScore> score = h_score_in<float>(features, labels, options, execution);
+    if (score && !score->precise.all()) return std::nullopt;  // one precision for all
+    return score;
+  }
+  const SomeLabels some(labels, [&](Index l) {
+    return single_precision_pays({nullptr, labels.n, {labels.n_classes[l]}}, n, d, options);
+  });
+  if (some.which.empty()) return std::nullopt;
+  const std::optional<HScore> found = h_score_in<float>(features, some.sets, options, execution);
+  if (!found) return std::nullopt;
+  HScore score = *found;
+  score.values.setZero(labels.count());
+  score.precise.setConstant(labels.count(), false);
+  some.write(*found, score);
+  return score;
+}
+
 }  // namespace detail
 
-/// One score for each label set, from one pass over the features and one factorisation.
+/// One score for each label set, from one pass over the features and one factorisation (one for each precision, where
+/// label sets are scored as if alone).
 template <class T>
 HScore h_score(MatrixView<T> features /* (n, d) */, const LabelSets& labels /* (L, n) */, const HScoreOptions& options,
                const Execution& execution) {
   using namespace detail;
-  const Index n = features.rows(), d = features.cols();
-  const bool more_samples = n > d + 1;
-  const double work = static_cast<double>(features.size()) * static_cast<double>(std::min(n, d) + labels.count());
+  const Index smaller = std::min(features.rows(), features.cols());
+  const double work = static_cast<double>(features.size()) * static_cast<double>(smaller + labels.count());
   std::optional<HScore> score;
+  const auto in_double = [&](const LabelSets& sets, const Execution& team) {
+    std::optional<HScore> found = h_score_in<double>(features, sets, options, team);
+    if (!found) throw std::overflow_error("products of features overflow");
+    return finished(*found, most(sets), options.adjust_for_chance);
+  };
   with_team(execution, work, [&](const Execution& team) {
-    if constexpr (std::is_same_v<T, float>) {
-      if (single_precision_pays(labels, n, d, options))
-        score = more_samples ? h_score_of_features<float>(features, labels, options, team)
-                             : h_score_of_samples<float>(features, labels, options, team);
+    if constexpr (std::is_same_v<T, float>) score = h_score_in_single(features, labels, options, team);
+    if (!score || !score->precise.any()) {
+      score = in_double(labels, team);
+      return;
     }
-    if (!score)
-      score = more_samples ? h_score_of_features<double>(features, labels, options, team)
-                           : h_score_of_samples<double>(features, labels, options, team);
+    score = finished(*score, most(labels), options.adjust_for_chance);
+    if (score->precise.all()) return;
+    const SomeLabels rest(labels, [&](Index l) { return !score->precise[l]; });
+    rest.write(in_double(rest.sets, team), *score);
   });
-  if (!score) throw std::overflow_error("products of features overflow");
-  return finished(*score, most(labels), options.adjust_for_chance);
+  return *score;
 }
 
 /// (1) from statistics that were summed before, whatever the number of samples; one label set.

@@ -1,9 +1,19 @@
 """Features with their labels."""
 
+from collections.abc import Sequence
+
+import numpy as np
 from numpy.typing import ArrayLike
 
 from transferscore._checks.arrays import Floats, kernel_ready, real_matrix, refuse_nonfinite
-from transferscore._checks.labels import IgnoreIndex, Labels, encoded, kept_mask, label_array
+from transferscore._checks.labels import (
+    IgnoreIndex,
+    Labels,
+    encoded,
+    integer_columns,
+    kept_mask,
+    label_array,
+)
 
 
 def features_and_labels(
@@ -36,6 +46,16 @@ def features_and_one_label_set(
     if not y.is_one_set:
         raise ValueError(f"`labels` must have shape (n,), got {len(y.n_classes)} label sets")
     return X, y
+
+
+def features_and_label_sets(
+    features: ArrayLike, label_sets: Sequence[ArrayLike], n_threads: int = 1
+) -> tuple[Floats, Labels]:
+    """Aligned features (n, d) and label sets (L, n), each of which may be of a kind of its own."""
+    X = real_matrix(features, "features")
+    sets = [label_array(labels, n=len(X), many=False)[:, np.newaxis] for labels in label_sets]
+    columns = np.concatenate([integer_columns(labels) for labels in sets], axis=1)
+    return features_and_labels(X, columns, n_threads=n_threads)
 
 
 def features_alone(features: ArrayLike, n_threads: int = 1) -> Floats:

@@ -232,3 +232,26 @@ def another_first_pass() -> ValueError:
         "`other` must follow the same first pass: merge all of the first pass, then begin the "
         "second from that (`save` and `load` keep every bit)"
     )
+
+
+def dask_matrix(value: Any, kind: type) -> Any:
+    """A Dask array (n, d) whose blocks have known sizes."""
+    if not isinstance(value, kind):
+        raise TypeError(f"`features` must be a Dask array, got {type(value).__name__}")
+    if value.ndim != 2:
+        raise ValueError(f"`features` must have shape (n, d), got {value.shape}")
+    if np.isnan(value.shape).any():
+        raise ValueError(
+            "`features` must have blocks of known sizes, got unknown ones; call "
+            "compute_chunk_sizes() first"
+        )
+    return value
+
+
+def dask_labels(value: Any, features: Any, arrays: Any) -> Any:
+    """Labels (n,) of a Dask array (n, d), as a Dask array."""
+    labels = value if isinstance(value, arrays.Array) else arrays.from_array(np.asarray(value))
+    n = features.shape[0]
+    if labels.shape != (n,):
+        raise ValueError(f"`labels` must have shape ({n},), got {labels.shape}")
+    return labels

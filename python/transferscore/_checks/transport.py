@@ -252,6 +252,8 @@ def from_extra(extra: str, module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         packages = {
+            "dask": "Dask",
+            "joblib": "joblib",
             "nibabel": "nibabel",
             "ot": "POT",
             "pandas": "pandas",

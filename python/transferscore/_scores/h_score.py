@@ -1,6 +1,7 @@
 """H-score, plain and with shrinkage."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -127,6 +128,41 @@ def h_score(
     X, y = _checks.features_and_labels(
         features, labels, ignore_index=ignore_index, n_threads=n_threads
     )
+    values, intensity, rank = _scored(X, y, shrinkage, adjust_for_chance, n_threads=n_threads)
+    value = float(values[0]) if y.is_one_set else values
+    return _result(value, X, y, intensity, rank) if full_output else value
+
+
+def of_label_sets(
+    features: ArrayLike,
+    label_sets: Sequence[ArrayLike],
+    *,
+    shrinkage: Shrinkage = None,
+    adjust_for_chance: bool = False,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]:
+    """The score of each of L label sets (n,) with the bits that it has alone: (L,).
+
+    In (n, L) labels, all sets share the precision of their products with features in float32.
+    """
+    n_threads = _threads.resolve(n_threads)
+    X, y = _checks.features_and_label_sets(features, label_sets, n_threads)
+    values, _, _ = _scored(
+        X, y, shrinkage, adjust_for_chance, n_threads=n_threads, as_if_alone=True
+    )
+    return values
+
+
+def _scored(
+    X: _checks.Floats,
+    y: _checks.Labels,
+    shrinkage: Shrinkage,
+    adjust_for_chance: bool,
+    *,
+    n_threads: int,
+    as_if_alone: bool = False,
+) -> tuple[NDArray[np.float64], float, int]:
+    """(values (L,), intensity, rank). Warnings point to whom called the caller."""
     ledoit_wolf, intensity = _checks.shrinkage(shrinkage)
     try:
         values, intensity, rank, chance = backend.h_score(
@@ -136,16 +172,16 @@ def h_score(
             ledoit_wolf=ledoit_wolf,
             intensity=intensity,
             adjust_for_chance=adjust_for_chance,
+            as_if_alone=as_if_alone,
             n_threads=n_threads,
         )
     except OverflowError:
         raise _checks.too_large("features") from None
     if rank == y.n - 1:
-        warnings.warn(counts_classes(y.n, X.shape[1]), UserWarning, stacklevel=2)
+        warnings.warn(counts_classes(y.n, X.shape[1]), UserWarning, stacklevel=3)
     if adjust_for_chance and chance >= 1:
         raise _checks.no_chance_level(y.n)
-    value = float(values[0]) if y.is_one_set else values
-    return _result(value, X, y, intensity, rank) if full_output else value
+    return values, intensity, rank
 
 
 def counts_classes(n: int, d: int) -> str:

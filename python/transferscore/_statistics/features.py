@@ -183,17 +183,58 @@ class FeatureStatistics:
         before = self._sums, self._summed_classes, self._waiting, self._classes
         try:
             for first_row, X, y in chunks(features, labels):
-                batch = _checks.batch(
-                    X, y, ignore_index=ignore_index, n_threads=n_threads, first_row=first_row
-                )
-                if batch is not None:
-                    self._add(*batch, n_threads)
+                self._add_rows(X, y, ignore_index, n_threads, first_row)
         except BaseException:
             self._sums, self._summed_classes, self._waiting, self._classes = before
             raise
         finally:
             self._changed()
         return self
+
+    @classmethod
+    def of_dask(
+        cls, features: Any, labels: Any, *, ignore_index: IgnoreIndex = None
+    ) -> "FeatureStatistics":
+        """Statistics of the rows of a Dask array, summed where the blocks are.
+
+        Each block of rows becomes statistics on one thread; these are merged along a tree, eight at
+        a time, so that only sums travel. It runs where Dask runs: in threads, or on the cluster of
+        the client that is active. The same blocks give the same bits on either.
+
+        Parameters
+        ----------
+        features : dask.array.Array of shape (n, d)
+            As for `h_score`. Blocks of columns are joined.
+        labels : dask.array.Array or array-like of shape (n,)
+            Class labels.
+        ignore_index : int, str or sequence of these, optional
+            Labels whose samples are left out.
+
+        Returns
+        -------
+        FeatureStatistics
+            Of all samples.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Where Dask is not installed: the extra `dask` has it.
+        ValueError, TypeError
+            Where an argument is not as described.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from transferscore import FeatureStatistics, _checks
+        >>> arrays = _checks.from_extra("dask", "dask.array")
+        >>> rng = np.random.default_rng(0)
+        >>> features = arrays.from_array(rng.normal(size=(500, 8)), chunks=(100, 8))
+        >>> FeatureStatistics.of_dask(features, np.arange(500) % 3)
+        FeatureStatistics(n=500, d=8, classes=3)
+        """
+        from transferscore._statistics.dask_arrays import reduced
+
+        return reduced(features, labels, ignore_index, cls)
 
     def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":
         """Add the samples of other statistics, of the same features; returns itself."""
@@ -320,6 +361,16 @@ class FeatureStatistics:
         statistics = cls()
         statistics._merge(_summed(X, y, n_threads), y.values)
         return statistics
+
+    def _add_rows(
+        self, X: Any, y: Any, ignore_index: IgnoreIndex, n_threads: int, first_row: int
+    ) -> None:
+        """Add rows as the user passed them, the first of which he counts so."""
+        batch = _checks.batch(
+            X, y, ignore_index=ignore_index, n_threads=n_threads, first_row=first_row
+        )
+        if batch is not None:
+            self._add(*batch, n_threads)
 
     def _add(self, X: Floats, y: Classes, n_threads: int) -> None:
         self._meet(X.shape[1], y.values, "features")

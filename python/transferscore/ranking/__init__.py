@@ -10,6 +10,7 @@ from transferscore.ranking.evaluate import (
 )
 from transferscore.ranking.fusion import fuse, fusion_weights
 from transferscore.ranking.layers import LayerCurve, select_layers
+from transferscore.ranking.matrix import ScoreMatrix, score_matrix
 from transferscore.ranking.probe import LinearProbe, linear_probe
 from transferscore.ranking.relations import (
     TaskDistances,
@@ -23,6 +24,7 @@ from transferscore.ranking.sets import SelectedSet, select_set
 __all__ = [
     "LayerCurve",
     "LinearProbe",
+    "ScoreMatrix",
     "SelectedSet",
     "SelectedSources",
     "TaskDistances",
@@ -33,6 +35,7 @@ __all__ = [
     "kendall",
     "linear_probe",
     "pearson",
+    "score_matrix",
     "select_layers",
     "select_set",
     "select_source",

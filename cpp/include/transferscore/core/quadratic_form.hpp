@@ -130,9 +130,9 @@ struct Corrections {
   Eigen::VectorXd second_order;  // (L,) about what is still wrong then
 
   /// Are the corrected scores right to about 1e-6? They are the forms times `weight` and a constant.
-  bool suffice(double weight, const Eigen::VectorXd& scores /* (L,) */) const {
-    return (weight * first_order.array().abs() <= 1e-3 * scores.array()).all() &&
-           (weight * second_order.array() <= 1e-6 * scores.array()).all();
+  Eigen::Array<bool, Eigen::Dynamic, 1> suffice(double weight, const Eigen::VectorXd& scores /* (L,) */) const {
+    return weight * first_order.array().abs() <= 1e-3 * scores.array() &&
+           weight * second_order.array() <= 1e-6 * scores.array();
   }
 };
 
