@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = files("transferscore")
 EXTRAS = {
     "PIL",
+    "matplotlib",
     "nibabel",
     "ot",
     "rich",

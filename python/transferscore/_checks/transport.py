@@ -252,6 +252,7 @@ def from_extra(extra: str, module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         packages = {
+            "matplotlib": "matplotlib",
             "nibabel": "nibabel",
             "ot": "POT",
             "scipy": "SciPy",
