@@ -78,7 +78,7 @@ def draw_cells(
         np.arange(n_columns + 1) - 0.5,
         np.arange(n_rows + 1) - 0.5,
         np.ma.masked_invalid(cells.colours),
-        cmap=colormaps["cividis_r" if reverse else "cividis"].with_extremes(bad=NOTHING),
+        cmap=colormaps["viridis_r" if reverse else "viridis"].with_extremes(bad=NOTHING),
         vmin=low,
         vmax=high if high > low else low + 1,
         edgecolors="none" if crowded else "white",
@@ -94,15 +94,15 @@ def draw_cells(
     return mesh
 
 
-def is_dark(mesh: QuadMesh, value: float) -> bool:
+def _is_dark(mesh: QuadMesh, value: float) -> bool:
     """Whether white stands out from the colour of a value."""
     red, green, blue, _ = mesh.to_rgba(np.array(value))
     return bool(0.3 * red + 0.59 * green + 0.11 * blue < 0.5)
 
 
 def add_colour_bar(ax: Axes, mesh: QuadMesh, label: str) -> Colorbar:
-    """The colours with their values, as high as the cells but not higher than is read at once."""
-    bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.05, pad=0.02, aspect=25)
+    """The colours with their values, beside the axes and as high as they are."""
+    bar = ax.figure.colorbar(mesh, cax=ax.inset_axes((1.02, 0, 0.03, 1)))
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=NAME_SIZE, colors=INK, length=3)
     bar.set_label(label, color=INK, **plain([label], TEXT_SIZE))
@@ -129,7 +129,7 @@ def _mark_missing(ax: Axes, values: Vector) -> None:
 
 def _print_numbers(ax: Axes, cells: Cells, mesh: QuadMesh) -> None:
     for row, column in np.argwhere(~np.isnan(cells.values)):
-        dark = is_dark(mesh, cells.colours[row, column])
+        dark = _is_dark(mesh, cells.colours[row, column])
         ax.text(
             column,
             row,

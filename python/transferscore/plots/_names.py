@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from transferscore.plots._plot import GREY, INK, NAME_SIZE, plain, shortened, whole_figure
+from transferscore.plots._plot import GREY, INK, NAME_SIZE, counted, plain, shortened, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,12 +19,15 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
 _SIZE = NAME_SIZE - 1
 _DOT = 3.5  # half a dot with some air
-_DISTANCES = (5.0, 13.0, 24.0, 38.0)
-_SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+_DISTANCES = (5.0, 13.0, 24.0, 38.0, 55.0)
+_SIDES: tuple[tuple[float, float], ...] = (
+    *((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)),
+    *((0.5, 1), (-0.5, 1), (0.5, -1), (-0.5, -1)),
+)
 
 
-def write_names(ax: Axes, x: Vector, y: Vector, names: Sequence[str]) -> int:
-    """Write the names for which there is room, and return how many there was none for."""
+def write_names(ax: Axes, x: Vector, y: Vector, names: Sequence[str]) -> None:
+    """Write the names for which there is room, and how many there was none for."""
     root = whole_figure(ax)
     root.draw_without_rendering()  # only then is known where the axes are
     per_point = root.dpi / 72
@@ -45,7 +48,9 @@ def write_names(ax: Axes, x: Vector, y: Vector, names: Sequence[str]) -> int:
         offset, box = place
         taken.append(box)
         _write(ax, (x[i], y[i]), offset, labels[i])
-    return hidden
+    if hidden:
+        note = f"no room for {counted(hidden, 'name')}"
+        ax.text(0.995, 0.01, note, transform=ax.transAxes, ha="right", fontsize=_SIZE, color=GREY)
 
 
 def _free_places(
@@ -65,12 +70,18 @@ def _free_places(
         inside = all(
             (frame[0] <= box[0], frame[1] <= box[1], box[2] <= frame[2], box[3] <= frame[3])
         )
-        if inside and not any(_overlap(box, other) for other in taken):
+        path = point + np.linspace(0.3, 1, 8)[:, np.newaxis] * offset  # of the line to the name
+        if inside and not any(_overlap(box, other) or _crosses(path, other) for other in taken):
             yield offset, box
 
 
 def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _crosses(path: Vector, box: Box) -> bool:
+    x, y = path.T
+    return bool(np.any((box[0] < x) & (x < box[2]) & (box[1] < y) & (y < box[3])))
 
 
 def _write(ax: Axes, point: tuple[float, float], offset: tuple[float, float], name: str) -> None:

@@ -130,7 +130,7 @@ def _families() -> list[str]:
 
 def headline(ax: Axes, title: str, notes: Sequence[str] = ()) -> None:
     """A title above the left end of the axes, and below it what a reader should know."""
-    width = max(30, int(whole_figure(ax).get_figwidth() / (0.62 * TEXT_SIZE / 72)) - 12)
+    width = max(30, int(whole_figure(ax).get_figwidth() / (0.55 * TEXT_SIZE / 72)) - 8)
     lines = [line for note in notes for line in textwrap.wrap(printable(note), width)]
     ax.set_title(
         "\n".join(textwrap.wrap(printable(title), int(width * TEXT_SIZE / TITLE_SIZE))),
@@ -172,3 +172,8 @@ def better(higher: bool) -> str:
 def counted(n: int, noun: str) -> str:
     """Things with their number."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def orientation(scores: Any, given: bool | None) -> bool:
+    """Whether higher is better: as given, or as the scores say of themselves."""
+    return bool(getattr(scores, "higher_is_better", True) if given is None else given)

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transferscore import _checks
-from transferscore.plots._cells import Cells, add_colour_bar, draw_cells, is_dark
+from transferscore.plots._cells import Cells, add_colour_bar, draw_cells
 from transferscore.plots._plot import (
     BLUE,
-    GREY,
     INK,
     Plot,
     better,
@@ -20,6 +19,7 @@ from transferscore.plots._plot import (
     counted,
     headline,
     inches,
+    orientation,
     plain,
     shortened,
     tidy,
@@ -92,9 +92,8 @@ def heat_map(
     columns = targets if targets is not None else _first(scores, "targets", "columns")
     row_names = _checks.drawn_names(rows, values.shape[0], "sources")
     column_names = _checks.drawn_names(columns, values.shape[1], "targets")
-    name = score if score is not None else getattr(scores, "score", None)
-    higher = _orientation(scores, higher_is_better)
-    word = str(getattr(name, "title", name) if name is not None else "score")
+    higher = orientation(scores, higher_is_better)
+    word = str(getattr(scores, "score", "score") if score is None else score)
 
     shown = values if colours == "values" else _within_columns(values, higher)
     cells = Cells(values, shown, row_names, column_names, _digits(values))
@@ -104,7 +103,7 @@ def heat_map(
     label = "from the worst source of a target to its best" if within else word
     add_colour_bar(ax, mesh, label)
     best = _best(values, higher)
-    _frame(ax, best, shown, mesh)
+    _frame(ax, best)
     missing = int(np.isnan(values).sum())
     notes = [f"{better(higher)}; framed: the best source of each target"]
     if missing:
@@ -126,7 +125,7 @@ def dendrogram(
     *,
     names: Sequence[str] | None = None,
     method: Literal["average", "single", "complete", "weighted"] = "average",
-    unit: str = "distance",
+    unit: str | None = None,
     ax: Axes | None = None,
 ) -> Plot:
     r"""Which tasks are near each other: a tree that joins the nearest first.
@@ -140,15 +139,15 @@ def dendrogram(
 
     Parameters
     ----------
-    distances : array-like of shape (n, n), or an object with `values` and `names`
+    distances : TaskDistances, pandas.DataFrame or array-like of shape (n, n)
         Distances between tasks: symmetric, at least 0, with a diagonal of zeros; lower is nearer.
     names : sequence of str, optional
         Names of the tasks, where `distances` doesn't bring them.
     method : {"average", "single", "complete", "weighted"}, default "average"
         The distance of two groups: the mean of all pairs, the least, the largest, or the mean of
         the two parts that a group was last joined of.
-    unit : str, default "distance"
-        What the distances are, for the axis.
+    unit : str, optional
+        What the distances are, for the axis, where `distances` doesn't say.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure that is large enough for the names.
 
@@ -176,7 +175,7 @@ def dendrogram(
     """
     _checks.choice(method, "method", ("average", "single", "complete", "weighted"))
     matrix = _checks.distances_to_draw(getattr(distances, "values", distances), "distances")
-    found = names if names is not None else _first(distances, "names", "index")
+    found = names if names is not None else _first(distances, "tasks", "index")
     task_names = _checks.drawn_names(found, len(matrix), "names")
     hierarchy = _checks.from_extra("plot", "scipy.cluster.hierarchy")
     linkage = hierarchy.linkage(matrix[np.triu_indices(len(matrix), 1)], method)
@@ -195,7 +194,9 @@ def dendrogram(
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(left=0)
-    ax.set_xlabel(f"{unit} at which groups join", color=INK, **plain([unit], 9))
+    metric = getattr(distances, "metric", None)
+    word = unit if unit is not None else "distance" if metric is None else f"{metric} distance"
+    ax.set_xlabel(f"{word} at which groups join", color=INK, **plain([word], 9))
     tied = int(_tied(heights[:, 1]).sum())
     notes = [f"○ {tied} joints at equal distances, in no order"] if tied else []
     kind = f"joined by their {method} distance" if method != "weighted" else "weighted joints"
@@ -207,10 +208,6 @@ def dendrogram(
         "joints": np.column_stack([positions[:, 1:3], heights[:, [0, 3]]]),
     }
     return Plot(figure, ax, data)
-
-
-def _orientation(scores: Any, given: bool | None) -> bool:
-    return bool(getattr(scores, "higher_is_better", True) if given is None else given)
 
 
 def _first(holder: Any, *attributes: str) -> Any:
@@ -242,17 +239,17 @@ def _best(values: Vector, higher: bool) -> NDArray[np.bool_]:
     return best
 
 
-def _frame(ax: Axes, marked: NDArray[np.bool_], colours: Vector, mesh: Any) -> None:
+def _frame(ax: Axes, marked: NDArray[np.bool_]) -> None:
+    """Frames in black on white, which stand out from any colour."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
 
     places = np.argwhere(marked)
     frames = [Rectangle((c - 0.42, r - 0.42), 0.84, 0.84) for r, c in places]
-    edges = ["white" if is_dark(mesh, colours[r, c]) else INK for r, c in places]
-    ax.add_collection(
-        PatchCollection(frames, facecolor="none", edgecolor=edges, linewidth=1.2, label="best"),
-        autolim=False,
-    )
+    drawn = PatchCollection(frames, facecolor="none", edgecolor=INK, linewidth=1.1, label="best")
+    drawn.set_path_effects([withStroke(linewidth=2.8, foreground="white")])
+    ax.add_collection(drawn, autolim=False)
 
 
 def _draw_joints(ax: Axes, heights: Vector, positions: Vector) -> None:
@@ -262,8 +259,15 @@ def _draw_joints(ax: Axes, heights: Vector, positions: Vector) -> None:
     ax.add_collection(LineCollection(list(lines), color=BLUE, linewidth=1.4, label="joints"))
     middle = positions[:, 1:3].mean(axis=1)
     tied = _tied(heights[:, 1])
-    ax.scatter(heights[~tied, 1], middle[~tied], s=14, color=BLUE, zorder=3)
-    ax.scatter(heights[tied, 1], middle[tied], s=22, color="white", edgecolor=GREY, zorder=3)
+    ax.scatter(heights[~tied, 1], middle[~tied], s=14, color=BLUE, zorder=3, clip_on=False)
+    hollow: dict[str, Any] = {
+        "s": 22,
+        "color": "white",
+        "edgecolor": BLUE,
+        "zorder": 3,
+        "clip_on": False,
+    }
+    ax.scatter(heights[tied, 1], middle[tied], **hollow)
     ax.set_xlim(0, 1.05 * heights.max() or 1)
 
 

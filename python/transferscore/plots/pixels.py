@@ -16,7 +16,6 @@ from transferscore.plots._plot import (
     Plot,
     better,
     canvas,
-    counted,
     headline,
     plain,
     tidy,
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Vector = NDArray[np.float64]
+
+_MOST_CROSSES = 400
 
 
 def score_map_plot(
@@ -101,7 +102,8 @@ def score_map_plot(
     what = f"patches of {height} × {width} pixels" if (height, width) != (1, 1) else "pixels"
     notes = [better(higher_is_better)]
     if missing:
-        notes.append(f"× no score: {missing:,} of {counted(len(scored), 'patch')[:-1]}")
+        mark = "×" if missing <= _MOST_CROSSES else "grey:"
+        notes.append(f"{mark} no score ({missing:,})")
     headline(ax, f"{word}: {len(scored):,} {what}", notes)
     return Plot(figure, ax, {"values": scored, "boxes": boxes})
 
@@ -132,13 +134,13 @@ def _draw_patches(ax: Axes, values: Vector, boxes: Vector, higher: bool) -> Any:
     patches = PolyCollection(
         corners,
         array=np.ma.masked_invalid(values),
-        cmap=colormaps["cividis" if higher else "cividis_r"].with_extremes(bad=NOTHING),
+        cmap=colormaps["viridis" if higher else "viridis_r"].with_extremes(bad=NOTHING),
         edgecolors="face",
         linewidth=0.2,
         label="patches",
     )
     ax.add_collection(patches)
     middle = boxes[missing].reshape(-1, 2, 2).mean(axis=2)
-    if missing.sum() <= 2000:  # of pixels, grey alone has to do
+    if missing.sum() <= _MOST_CROSSES:  # more would be black
         ax.scatter(middle[:, 1], middle[:, 0], s=20, marker="x", color=GREY, label="no value")
     return patches

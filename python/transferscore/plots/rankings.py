@@ -23,6 +23,7 @@ from transferscore.plots._plot import (
     counted,
     headline,
     inches,
+    orientation,
     plain,
     shortened,
     tidy,
@@ -40,8 +41,8 @@ def ranking_plot(
     names: Sequence[str] | None = None,
     intervals: ArrayLike | None = None,
     groups: ArrayLike | None = None,
-    score: str = "score",
-    higher_is_better: bool = True,
+    score: str | None = None,
+    higher_is_better: bool | None = None,
     ax: Axes | None = None,
 ) -> Plot:
     r"""Candidates by their score, the best on top, with intervals and ties.
@@ -55,7 +56,7 @@ def ranking_plot(
 
     Parameters
     ----------
-    ranking : Ranking, SourceRanking, mapping of str to float, or array-like of shape (n,)
+    ranking : SourceRanking, mapping of str to float, or array-like of shape (n,)
         The scores, in any order; NaN for a candidate without a score, which comes last.
     names : sequence of str, optional
         Names of the candidates, for an array.
@@ -63,10 +64,10 @@ def ranking_plot(
         Lower and upper ends, in units of the score; NaN where there is none.
     groups : array-like of shape (n,) of int, optional
         Candidates with the same number can't be separated. By default those with equal scores.
-    score : str, default "score"
-        Name of the score, for an array or a mapping.
-    higher_is_better : bool, default True
-        Which way is good, for an array or a mapping.
+    score : str, optional
+        Name of the score, where `ranking` doesn't bring it.
+    higher_is_better : bool, optional
+        Which way is good; by default higher.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure that is large enough for the names.
 
@@ -89,7 +90,8 @@ def ranking_plot(
     >>> plot.data["names"], plot.data["ranks"]
     (('b', 'a', 'c'), array([1, 2, 2]))
     """
-    drawn = _drawn(ranking, names, score, higher_is_better)
+    word = score if score is not None else str(getattr(ranking, "score", "score"))
+    drawn = _drawn(ranking, names, word, orientation(ranking, higher_is_better))
     if intervals is not None:
         ends = _checks.drawn_intervals(intervals, drawn.values, "intervals")
         drawn = replace(drawn, intervals=ends)
@@ -117,6 +119,11 @@ class _Drawn:
 
 
 def _drawn(ranking: Any, names: Sequence[str] | None, score: str, higher: bool) -> _Drawn:
+    if hasattr(ranking, "sources"):  # of segmentation tasks; None where rules alone rank
+        ranking = {
+            source.task.name: np.nan if source.score is None else source.score
+            for source in ranking.sources
+        }
     given, found = _checks.named_values(ranking, names, "ranking")
     values = _checks.drawn_vector(given, "ranking")
     labels = _checks.drawn_names(found, len(values), "names")
@@ -165,8 +172,8 @@ def layer_curve(
     *,
     layers: Sequence[str] | None = None,
     intervals: ArrayLike | None = None,
-    score: str = "score",
-    higher_is_better: bool = True,
+    score: str | None = None,
+    higher_is_better: bool | None = None,
     ax: Axes | None = None,
 ) -> Plot:
     r"""The score of one layer after the other, from the input to the output, the best one marked.
@@ -180,16 +187,16 @@ def layer_curve(
 
     Parameters
     ----------
-    scores : array-like of shape (L,), or mapping of str to such
+    scores : LayerCurve, array-like of shape (L,), or mapping of str to such
         The score of each layer, in order; NaN for a layer without one, where the curve has a gap.
     layers : sequence of str, optional
         Names of the layers, or their depth.
     intervals : array-like of shape (L, 2), optional
         Lower and upper ends for a single curve, drawn as a band.
-    score : str, default "score"
-        Name of the score.
-    higher_is_better : bool, default True
-        Which way is good.
+    score : str, optional
+        Name of the score, where `scores` doesn't bring it.
+    higher_is_better : bool, optional
+        Which way is good, where `scores` doesn't say; True for arrays.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure that is large enough for the names.
 
@@ -213,8 +220,9 @@ def layer_curve(
     >>> plot.data["best"][""]
     array([1])
     """
-    if layers is None and not isinstance(scores, Mapping):
-        layers = getattr(scores, "layers", None)
+    layers = layers if layers is not None else getattr(scores, "layers", None)
+    word = score if score is not None else str(getattr(scores, "score", "score"))
+    higher = orientation(scores, higher_is_better)
     given = scores if isinstance(scores, Mapping) else {"": getattr(scores, "scores", scores)}
     curves = _checks.curves(given, "scores")
     n = len(next(iter(curves.values())))
@@ -226,20 +234,20 @@ def layer_curve(
     level = inches(labels) < 0.4
     figure, ax = canvas(ax, max(5.6, 1.5 + 0.42 * n), 3.6 + (0 if level else inches(labels)))
     ax.fill_between(np.arange(n), *ends.T, color=BLUE, alpha=0.18, linewidth=0)
-    lines, best = _draw_curves(ax, curves, higher_is_better)
+    lines, best = _draw_curves(ax, curves, higher)
     tidy(ax, grid="y")
     step = -(-n // 60)
     style = plain(labels) | ({} if level else {"rotation": 90})
     ax.set_xticks(np.arange(0, n, step), labels[::step], **style)
     ax.set_xlim(-0.5, n - 0.5)
-    ax.set_ylabel(f"{score} ({better(higher_is_better)})", color=INK, **plain([score], 9))
+    ax.set_ylabel(f"{word} ({better(higher)})", color=INK, **plain([word], 9))
     ax.set_xlabel("layer, from input to output", color=INK, fontsize=9)
     notes = ["○ the best layer" + (" of each curve" if len(curves) > 1 else "")]
     if not np.isnan(ends).all():
         notes.append("band: the given intervals")
     if len(curves) > 1:
         _name_curves(ax, lines, shortened(list(curves)))
-    headline(ax, f"{score}: {counted(n, 'layer')}", notes)
+    headline(ax, f"{word}: {counted(n, 'layer')}", notes)
     return Plot(
         figure, ax, {"layers": tuple(names), "scores": curves, "best": best, "intervals": ends}
     )

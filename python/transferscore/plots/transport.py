@@ -19,6 +19,7 @@ from transferscore.plots._plot import (
     canvas,
     counted,
     headline,
+    inches,
     plain,
     shortened,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 
 _MOST_BINS = 600  # along a side: about what a screen shows
+_INCHES = 4.8  # about how long a side is
 
 
 def label_table(
@@ -241,7 +243,7 @@ def _draw_mass(ax: Axes, mass: Vector, rows: NDArray[np.int64], columns: NDArray
         rows,
         np.ma.masked_equal(mass, 0),
         norm=LogNorm(least if least < most else most / 10, most),
-        cmap=colormaps["cividis"].with_extremes(bad=NOTHING),
+        cmap=colormaps["viridis"].with_extremes(bad=NOTHING),
         rasterized=True,
     )
     ax.invert_yaxis()
@@ -256,14 +258,13 @@ def _mark_labels(axis: Any, labels: NDArray[Any] | None, order: NDArray[np.int64
     ordered = labels[order]
     starts = np.r_[0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, len(ordered)]
     names = shortened([str(ordered[start]) for start in starts[:-1]])
-    level = axis.axis_name == "y" or max(map(len, names)) <= 3
     line = axis.axes.axhline if axis.axis_name == "y" else axis.axes.axvline
     for start in starts[1:-1]:
         line(start, color="white", linewidth=0.6)
     axis.set_tick_params(length=0)
-    axis.set_ticks(
-        (starts[1:] + starts[:-1]) / 2,
-        names,
-        **plain(names),
-        **({} if level else {"rotation": 90}),
-    )
+    middle, room = (starts[1:] + starts[:-1]) / 2, np.diff(starts) * _INCHES / len(ordered)
+    upright = axis.axis_name == "x" and bool((room < [inches([name]) for name in names]).any())
+    fits = room > (0.0 if axis.axis_name == "x" and not upright else 1.1 * NAME_SIZE / 72)
+    shown = [name for name, fit in zip(names, fits, strict=True) if fit]
+    style = plain(names) | ({"rotation": 90} if upright else {})
+    axis.set_ticks(middle[fits], shown, **style)
