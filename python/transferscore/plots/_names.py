@@ -37,11 +37,12 @@ def write_names(ax: Axes, x: Vector, y: Vector, names: Sequence[str]) -> None:
     frame = (left, bottom, left + width, bottom + height)
     taken = [(a - _DOT, b - _DOT, a + _DOT, b + _DOT) for a, b in points]
     labels = shortened(names)
+    sizes = [_size(ax, label, per_point) for label in labels]
     crowd = np.hypot(*(points[:, np.newaxis] - points).transpose(2, 0, 1))
     order = np.argsort(-np.sort(crowd, axis=1)[:, : min(4, len(x))].sum(axis=1), kind="stable")
     hidden = 0
     for i in order[::-1]:  # where it is crowded first
-        place = next(_free_places(points[i], labels[i], frame, taken), None)
+        place = next(_free_places(points[i], sizes[i], frame, taken), None)
         if place is None:
             hidden += 1
             continue
@@ -54,10 +55,10 @@ def write_names(ax: Axes, x: Vector, y: Vector, names: Sequence[str]) -> None:
 
 
 def _free_places(
-    point: Vector, name: str, frame: Box, taken: Sequence[Box]
+    point: Vector, size: tuple[float, float], frame: Box, taken: Sequence[Box]
 ) -> Iterator[tuple[tuple[float, float], Box]]:
     """Where the middle of a name may be, seen from its point, and the place that it takes."""
-    wide, high = 0.58 * _SIZE * len(name), 1.15 * _SIZE
+    wide, high = size
     for distance, (across, up) in product(_DISTANCES, _SIDES):
         offset = (across * (distance + wide / 2), up * (distance + high / 2))
         middle = point + offset
@@ -73,6 +74,14 @@ def _free_places(
         path = point + np.linspace(0.3, 1, 8)[:, np.newaxis] * offset  # of the line to the name
         if inside and not any(_overlap(box, other) or _crosses(path, other) for other in taken):
             yield offset, box
+
+
+def _size(ax: Axes, name: str, per_point: float) -> tuple[float, float]:
+    """Width and height of a name as it will be drawn, in points."""
+    text = ax.text(0, 0, name, **plain([name], _SIZE))
+    extent = text.get_window_extent()
+    text.remove()
+    return extent.width / per_point, extent.height / per_point
 
 
 def _overlap(a: Box, b: Box) -> bool:

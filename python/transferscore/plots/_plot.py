@@ -64,13 +64,10 @@ class Plot:
     data: Mapping[str, Any] = field(repr=False)
 
     def to_bytes(self, form: Literal["png", "svg", "pdf"] = "png", *, dpi: float = 150) -> bytes:
-        """The figure as a file, the same bytes for the same figure."""
-        import matplotlib
-
+        """The figure as a file."""
         dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
         paper = io.BytesIO()
-        with matplotlib.rc_context({"svg.hashsalt": "transferscore"}):
-            self.figure.savefig(paper, format=form, dpi=dpi, metadata=dates)
+        self.figure.savefig(paper, format=form, dpi=dpi, metadata=dates)
         return paper.getvalue()
 
     def _repr_png_(self) -> bytes:

@@ -260,14 +260,8 @@ def _draw_joints(ax: Axes, heights: Vector, positions: Vector) -> None:
     middle = positions[:, 1:3].mean(axis=1)
     tied = _tied(heights[:, 1])
     ax.scatter(heights[~tied, 1], middle[~tied], s=14, color=BLUE, zorder=3, clip_on=False)
-    hollow: dict[str, Any] = {
-        "s": 22,
-        "color": "white",
-        "edgecolor": BLUE,
-        "zorder": 3,
-        "clip_on": False,
-    }
-    ax.scatter(heights[tied, 1], middle[tied], **hollow)
+    hollow: dict[str, Any] = {"color": "white", "edgecolor": BLUE, "zorder": 3, "clip_on": False}
+    ax.scatter(heights[tied, 1], middle[tied], s=22, **hollow)
     ax.set_xlim(0, 1.05 * heights.max() or 1)
 
 

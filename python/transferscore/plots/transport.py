@@ -217,8 +217,8 @@ def _conditional_entropy(joint: Vector) -> float:
 
 def _plan(coupling: Any) -> Any:
     """The plan of a result, a sparse one as an array."""
-    solver = getattr(coupling, "solver", coupling)
-    found = solver.coupling() if hasattr(solver, "coupling") else coupling
+    holder = coupling if hasattr(coupling, "coupling") else getattr(coupling, "solver", coupling)
+    found = holder.coupling() if hasattr(holder, "coupling") else coupling
     return found.toarray() if hasattr(found, "toarray") else found
 
 
