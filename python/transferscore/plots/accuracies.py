@@ -82,8 +82,10 @@ def score_against_accuracy(
         correlation all the same, and its axis is turned round.
     correlation : {"spearman", "kendall", "weighted_kendall", "pearson"}, default "spearman"
         Which correlation, see `transferscore.ranking`.
-    score_intervals, accuracy_intervals : array-like of shape (n, 2), optional
-        Lower and upper ends of each, drawn as lines.
+    score_intervals : array-like of shape (n, 2), optional
+        Lower and upper end of each score, drawn as a line; NaN where there is none.
+    accuracy_intervals : array-like of shape (n, 2), optional
+        The same for what was measured.
     n_resamples : int, default 1000
         Resamples for the interval.
     level : float, default 0.95

@@ -50,8 +50,10 @@ def heat_map(
     ----------
     scores : ScoreMatrix, pandas.DataFrame or array-like of shape (n_sources, n_targets)
         The scores; NaN where there is none.
-    sources, targets : sequence of str, optional
-        Names of rows and columns, where `scores` doesn't bring them.
+    sources : sequence of str, optional
+        Names of the rows, where `scores` doesn't bring them.
+    targets : sequence of str, optional
+        Names of the columns, likewise.
     score : str, optional
         Name of the score, where `scores` doesn't bring it.
     higher_is_better : bool, optional

@@ -54,8 +54,10 @@ def label_table(
     ----------
     joint : OTCEResult, SegmentationOTCEResult or array-like of shape (C_s, C_t)
         The joint distribution of labels, or masses in any unit, which are divided by their sum.
-    source_classes, target_classes : sequence, optional
-        The labels of rows and columns, where `joint` doesn't bring them, or names for them.
+    source_classes : sequence, optional
+        The labels of the rows, where `joint` doesn't bring them, or names for them.
+    target_classes : sequence, optional
+        Those of the columns, likewise.
     conditional : bool, default False
         Draw P(target | source), where each row adds up to 100 %, in place of the joint shares.
     ax : matplotlib.axes.Axes, optional
