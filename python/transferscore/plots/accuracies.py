@@ -22,6 +22,7 @@ from transferscore.plots._plot import (
     tidy,
 )
 from transferscore.ranking import kendall, pearson, spearman, weighted_kendall
+from transferscore.ranking._bootstrap import correlation_interval, correlation_or_nan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,9 +127,15 @@ def score_against_accuracy(
     share = _checks.level(level)
     word, correlate = _CORRELATIONS[correlation]
     signed = x if higher_is_better else -x
-    value = _or_nan(correlate, signed, y)
-    drawn = _resampled(correlate, signed, y, n_resamples, random_state)
-    interval = _interval(drawn, share)
+    value = correlation_or_nan(correlate, signed, y)
+    interval, left_out = correlation_interval(
+        correlate,
+        signed,
+        y,
+        _checks.generator(random_state),
+        n_resamples=n_resamples,
+        level=share,
+    )
 
     figure, ax = canvas(ax, 6.4, 4.8)
     _draw_points(ax, x, y, x_ends, y_ends)
@@ -139,7 +146,6 @@ def score_against_accuracy(
     ax.set_ylabel(measured, color=INK, **plain([measured], 9))
     if np.all((y >= 0) & (y <= 1)):
         ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
-    left_out = n_resamples - len(drawn)
     notes = _notes(f"{word} = {value:.2f}", interval, share, left_out)
     headline(ax, f"{score}: {counted(len(x), 'model')}", notes)
     if found is not None and len(x) <= _MOST_NAMED:
@@ -153,28 +159,6 @@ def score_against_accuracy(
         "left_out": left_out,
     }
     return Plot(figure, ax, data)
-
-
-def _or_nan(correlate: Callable[..., float], x: Vector, y: Vector) -> float:
-    """The correlation, NaN where all of one side are equal."""
-    return correlate(x, y) if np.ptp(x) > 0 and np.ptp(y) > 0 else float("nan")
-
-
-def _resampled(
-    correlate: Callable[..., float], x: Vector, y: Vector, n_resamples: int, random_state: int
-) -> Vector:
-    """The correlations of the resamples that have one."""
-    draws = _checks.generator(random_state).integers(0, len(x), (n_resamples, len(x)))
-    found = np.array([_or_nan(correlate, x[draw], y[draw]) for draw in draws])
-    defined: Vector = found[~np.isnan(found)]
-    return defined
-
-
-def _interval(drawn: Vector, share: float) -> Vector:
-    if not len(drawn):
-        return np.full(2, np.nan)
-    ends: Vector = np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2])
-    return ends
 
 
 def _notes(found: str, interval: Vector, share: float, left_out: int) -> list[str]:
