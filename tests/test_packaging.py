@@ -28,6 +28,7 @@ EXTRAS = {
     "PIL",
     "dask",
     "joblib",
+    "matplotlib",
     "nibabel",
     "ot",
     "rich",
@@ -171,7 +172,7 @@ def test_exported_names_exist_and_say_what_they_are(name: str) -> None:
 def score_functions() -> list[str]:
     """What users call with arrays; files and commands have documents of their own."""
     public = re.compile(
-        r"transferscore(\.(scores|transport|pixels|ranking|reference|compat)(\.\w+)?)?:[a-z]\w*"
+        r"transferscore(\.(scores|transport|pixels|ranking|plots|reference|compat)(\.\w+)?)?:[a-z]\w*"
     )
     return [name for name in exported() if public.fullmatch(name)]
 

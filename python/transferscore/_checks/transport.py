@@ -254,6 +254,7 @@ def from_extra(extra: str, module: str) -> Any:
         packages = {
             "dask": "Dask",
             "joblib": "joblib",
+            "matplotlib": "matplotlib",
             "nibabel": "nibabel",
             "ot": "POT",
             "pandas": "pandas",
