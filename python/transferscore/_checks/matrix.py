@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def named(value: object, name: str) -> dict[str, Any]:
+def named_data(value: object, name: str) -> dict[str, Any]:
     """A mapping from distinct names to anything; not empty."""
     if not isinstance(value, Mapping):
         raise TypeError(
@@ -116,7 +116,7 @@ def no_entry(where: str, other: str) -> ValueError:
     return ValueError(f"`{where}` must hold an entry for {other!r}, has none")
 
 
-def finite_score(value: Any) -> float:
+def score_of_result(value: Any) -> float:
     """A finite number, or that of a result."""
     number = getattr(value, "score", getattr(value, "value", value))
     try:

@@ -95,14 +95,14 @@ class Rule:
     def one(self, cell: Arguments) -> float:
         """The score of a cell."""
         if self.function is not None:
-            return _checks.finite_score(self.function(*cell.values(), **self.options))
+            return _checks.score_of_result(self.function(*cell.values(), **self.options))
         compute = OF_PAIRS[self.name].compute
-        return _checks.finite_score(compute(**cell, **self.options))
+        return _checks.score_of_result(compute(**cell, **self.options))
 
     def many(self, cells: Sequence[Arguments]) -> list[float]:
         """The scores of cells that share what large arguments they have."""
         values = TOGETHER[self.name][0](cells, **self.options)
-        return [_checks.finite_score(value) for value in values]
+        return [_checks.score_of_result(value) for value in values]
 
 
 @dataclass(frozen=True)
