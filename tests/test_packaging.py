@@ -26,12 +26,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = files("transferscore")
 EXTRAS = {
     "PIL",
+    "h5py",
     "nibabel",
     "ot",
+    "pyarrow",
     "rich",
+    "safetensors",
     "scipy",
     "sklearn",
     "torch",
+    "zarr",
 }  # what modules may import beyond the dependencies of every installation
 
 # Wheels are tested without the source tree, checkouts and the sdist with it.

@@ -252,10 +252,15 @@ def from_extra(extra: str, module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         packages = {
+            "h5py": "h5py",
             "nibabel": "nibabel",
             "ot": "POT",
+            "pyarrow": "pyarrow",
+            "safetensors": "safetensors",
             "scipy": "SciPy",
             "sklearn": "scikit-learn",
+            "torch": "PyTorch",
+            "zarr": "zarr",
         }
         package = packages[module.partition(".")[0]]
         raise ModuleNotFoundError(
