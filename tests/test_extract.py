@@ -384,7 +384,7 @@ def sometimes_nan(x):
         (
             lambda x: x.double() if x[0] > 9 else x,
             {},
-            "must give numbers of one type, gives float64 after float32",
+            "must give rows of one type, gives float64 after float32",
         ),
         (
             lambda x: torch.ones(len(x), 2, 3, 3),
@@ -443,6 +443,14 @@ def test_wrong_outputs(make, options, text):
         ([(torch.ones(2, 3), ["a", "b"])], "`loader` must give labels that are numbers, got str"),
         ([(torch.ones(2, 3), [0, 1]), torch.ones(2, 3)], "got a batch without after others with"),
         ([torch.ones(2, 3), (torch.ones(2, 3), [0, 1])], "got labels after batches without"),
+        (
+            [(torch.ones(2, 3), [0, 1]), (torch.ones(2, 3), [0.5, 1])],
+            "`loader` must give labels of one type, gives float64 after int64",
+        ),
+        (
+            [(torch.ones(2, 3), [0, 1]), (torch.ones(2, 3), [[0], [1]])],
+            "`loader` must give labels of one shape, gives (1,) after ()",
+        ),
     ],
 )
 def test_wrong_loaders(loader, text):

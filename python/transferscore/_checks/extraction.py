@@ -83,18 +83,18 @@ def no_tokens(layer: str, shape: Sequence[int]) -> ValueError:
     )
 
 
-def same_rows(layer: str, rows: NDArray[Any], before: tuple[Sequence[int], str]) -> None:
-    """Refuse rows of another shape or type than in batches before."""
+def same_rows(layer: str | None, rows: NDArray[Any], before: tuple[Sequence[int], str]) -> None:
+    """Refuse rows of a layer, or labels, of another shape or type than in batches before."""
     shape, dtype = before
+    subject = "`loader` must give labels" if layer is None else f"layer {layer!r} must give rows"
     if list(rows.shape[1:]) != list(shape):
+        hint = "" if layer is None else " (another `pooling`, or inputs of one size?)"
         raise ValueError(
-            f"layer {layer!r} must give rows of one shape, gives {tuple(rows.shape[1:])} after "
-            f"{tuple(shape)} (another `pooling`, or inputs of one size?)"
+            f"{subject} of one shape, gives {tuple(rows.shape[1:])} after {tuple(shape)}{hint}"
         )
     if rows.dtype.str != dtype:
         raise ValueError(
-            f"layer {layer!r} must give numbers of one type, gives {rows.dtype.name} after "
-            f"{np.dtype(dtype).name}"
+            f"{subject} of one type, gives {rows.dtype.name} after {np.dtype(dtype).name}"
         )
 
 

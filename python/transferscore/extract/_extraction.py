@@ -173,7 +173,7 @@ def _check(rows: Rows, batch: Batch, known: Known, first: int) -> None:
     if (LABELS in known) != (LABELS in rows):
         raise _checks.labels_in_all_batches(LABELS in rows)
     for name, values in rows.items():
-        _checks.same_rows("labels" if name is LABELS else name, values, known[name])
+        _checks.same_rows(name, values, known[name])
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def _loaded(torch: Any, path: Path, name: str) -> Any:
         except FileError as reason:
             cause = reason.__cause__
             if isinstance(cause, pickle.UnpicklingError):
-                what = re.search(r"GLOBAL (\S+)", str(cause))
+                what = re.search(r"(?:GLOBAL|class) (\S+)", str(cause))
                 objects = f"pickled objects ({printable(what[1])})" if what else "pickled objects"
                 text = f"must hold tensors, holds {objects}, which are never read"
                 raise error(name, text) from cause
