@@ -245,8 +245,9 @@ class TestRank:
             "error: 'pickled.npy' must hold real numbers, holds pickled objects, "
             "which are never read\n"
             "error: 'short.npy' must have 6 rows, one per label, has 5\n"
-            "error: 'empty' must be a file or a folder with .npy or .npz files, holds none\n"
-            "error: 'x.pkl' must be a .npy or .npz file, ends in '.pkl' (pickles are never read)\n"
+            "error: 'empty' must be a file or a folder with files of features, holds none\n"
+            "error: 'x.pkl' must be a .npy, .npz, .safetensors, .parquet, .h5, .hdf5 or .zarr "
+            "file, ends in '.pkl' (pickles are never read)\n"
         )
         assert "1   best" in result.out
         assert result.code == 1

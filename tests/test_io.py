@@ -192,7 +192,7 @@ def test_a_hostile_file_gets_one_line_and_no_memory(name: str, tmp_path: Path) -
 def test_places_that_are_no_files(tmp_path: Path) -> None:
     folder = tmp_path / "x.npy"
     folder.mkdir()
-    with pytest.raises(FileError, match=r"x.npy' must be a .npy or .npz file, is a folder$"):
+    with pytest.raises(FileError, match=r"x.npy' must be a file, is a folder$"):
         load_features(folder)
     with pytest.raises(FileError, match=r"gone.npy' cannot be read: No such file or directory$"):
         load_features(tmp_path / "gone.npy")
@@ -208,7 +208,7 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("a.pt", "ends in '.pt'"),
+        ("a.pt", "ends in '.pt' (transferscore.io.convert_torch makes another of it)"),
         ("a.pkl", "ends in '.pkl' (pickles are never read)"),
         ("a", "has no suffix"),
     ],
@@ -216,7 +216,8 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_other_suffixes(name: str, reason: str) -> None:
     with pytest.raises(FileError) as caught:
         load_features(name)
-    assert str(caught.value) == f"'{name}' must be a .npy or .npz file, {reason}"
+    formats = ".npy, .npz, .safetensors, .parquet, .h5, .hdf5 or .zarr"
+    assert str(caught.value) == f"'{name}' must be a {formats} file, {reason}"
 
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,14 +27,18 @@ PACKAGE = files("transferscore")
 EXTRAS = {
     "PIL",
     "dask",
+    "h5py",
     "joblib",
     "matplotlib",
     "nibabel",
     "ot",
+    "pyarrow",
     "rich",
+    "safetensors",
     "scipy",
     "sklearn",
     "torch",
+    "zarr",
 }  # what modules may import beyond the dependencies of every installation
 
 # Wheels are tested without the source tree, checkouts and the sdist with it.

@@ -62,6 +62,7 @@ from transferscore.transport import (
 )
 
 if TYPE_CHECKING:
+    from transferscore.extract import ExtractedFeatures, extract_features
     from transferscore.pixels import (
         BoundaryDistances,
         FilteredSources,
@@ -115,9 +116,10 @@ else:
         """What only some need is loaded when it is asked for."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from transferscore import pixels, ranking
+        from transferscore import extract, pixels, ranking
 
-        return getattr(ranking if hasattr(ranking, name) else pixels, name)
+        holder = next(m for m in (extract, ranking, pixels) if hasattr(m, name))
+        return getattr(holder, name)
 
     def __dir__() -> list[str]:
         """The names that are there, and those that will be."""
@@ -130,6 +132,7 @@ __all__ = [
     "BoundaryDistances",
     "ConvergenceWarning",
     "ExactResult",
+    "ExtractedFeatures",
     "FeatureStatistics",
     "FilterEvaluation",
     "FilteredSources",
@@ -170,6 +173,7 @@ __all__ = [
     "effective_rank",
     "evaluate_filter",
     "exact_plan",
+    "extract_features",
     "footrule",
     "fuse",
     "fusion_weights",

@@ -283,6 +283,29 @@ from transferscore._checks.transport import (
     warm_start,
     weights,
 )
+from transferscore._checks.extraction import batch_labels
+from transferscore._checks.extraction import finite_rows_of_layer
+from transferscore._checks.extraction import foreign_file
+from transferscore._checks.extraction import labels_in_all_batches
+from transferscore._checks.extraction import layer_not_called
+from transferscore._checks.extraction import layer_patterns
+from transferscore._checks.extraction import names_of_inputs
+from transferscore._checks.extraction import network
+from transferscore._checks.extraction import no_batches
+from transferscore._checks.extraction import no_input
+from transferscore._checks.extraction import no_labels_to_sum
+from transferscore._checks.extraction import no_numbers
+from transferscore._checks.extraction import no_tensor
+from transferscore._checks.extraction import no_tokens
+from transferscore._checks.extraction import one_destination
+from transferscore._checks.extraction import other_first_axis
+from transferscore._checks.extraction import other_samples
+from transferscore._checks.extraction import part_too_short
+from transferscore._checks.extraction import pooling_choice
+from transferscore._checks.extraction import record
+from transferscore._checks.extraction import same_rows
+from transferscore._checks.extraction import several_devices
+from transferscore._checks.extraction import unknown_layer
 
 __all__ = [
     "MOST_THREADS",
@@ -528,4 +551,27 @@ __all__ = [
     "vector",
     "warm_start",
     "weights",
+    "batch_labels",
+    "finite_rows_of_layer",
+    "foreign_file",
+    "labels_in_all_batches",
+    "layer_not_called",
+    "layer_patterns",
+    "names_of_inputs",
+    "network",
+    "no_batches",
+    "no_input",
+    "no_labels_to_sum",
+    "no_numbers",
+    "no_tensor",
+    "no_tokens",
+    "one_destination",
+    "other_first_axis",
+    "other_samples",
+    "part_too_short",
+    "pooling_choice",
+    "record",
+    "same_rows",
+    "several_devices",
+    "unknown_layer",
 ]

@@ -253,14 +253,19 @@ def from_extra(extra: str, module: str) -> Any:
     except ModuleNotFoundError as error:
         packages = {
             "dask": "Dask",
+            "h5py": "h5py",
             "joblib": "joblib",
             "matplotlib": "matplotlib",
             "nibabel": "nibabel",
             "ot": "POT",
             "pandas": "pandas",
             "polars": "polars",
+            "pyarrow": "pyarrow",
+            "safetensors": "safetensors",
             "scipy": "SciPy",
             "sklearn": "scikit-learn",
+            "torch": "PyTorch",
+            "zarr": "zarr",
         }
         package = packages[module.partition(".")[0]]
         raise ModuleNotFoundError(

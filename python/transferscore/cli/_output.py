@@ -102,8 +102,8 @@ def wants_colour() -> bool:
 class Talk:
     """Errors and warnings as they come, and on a terminal a progress bar below them."""
 
-    def __init__(self, total: int, *, quiet: bool) -> None:
-        """Prepare for `total` steps; `quiet` leaves the errors only."""
+    def __init__(self, total: int | None, *, quiet: bool) -> None:
+        """Prepare for `total` steps, None for unknown; `quiet` leaves the errors only."""
         self._quiet = quiet
         animated = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
         self._bar = _progress_bar(total) if animated and not quiet else None
@@ -148,7 +148,7 @@ class Talk:
             say(line)
 
 
-def _progress_bar(total: int) -> Progress | None:
+def _progress_bar(total: int | None) -> Progress | None:
     try:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

@@ -84,10 +84,14 @@ def _add_rank(
         "files",
         nargs="+",
         metavar="FILE_OR_FOLDER",
-        help="features of one model, shape (n, d), as .npy or .npz; a folder stands for its files",
+        help="features of one model, shape (n, d), as .npy, .npz, .safetensors, .parquet, HDF5 or "
+        "zarr; a folder stands for its files",
     )
     rank.add_argument(
-        "--labels", required=True, metavar="FILE", help="labels, shape (n,), as .npy or .npz"
+        "--labels",
+        required=True,
+        metavar="FILE",
+        help="labels, shape (n,), in any of these formats",
     )
     _add_scores(rank)
     return rank

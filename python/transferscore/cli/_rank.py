@@ -18,6 +18,7 @@ from transferscore.cli._scoring import compute, one_line
 from transferscore.io import (
     FeatureFile,
     FileError,
+    is_one_file,
     list_feature_files,
     load_features,
     load_labels,
@@ -50,7 +51,7 @@ def _load_labels(path: str) -> tuple[NDArray[Any], int]:
     """Return the labels and the number of classes; fit for no score means fit for no file."""
     try:
         labels = load_labels(path)
-    except FileError as error:
+    except (FileError, ModuleNotFoundError) as error:
         raise CommandError(str(error)) from error
     n_classes = len(np.unique(labels))
     if n_classes < 2:
@@ -85,9 +86,12 @@ def _score_file(
     file: FeatureFile, labels: NDArray[Any], scores: Sequence[Score], n_threads: int | None
 ) -> ScoredModel:
     name = f"'{printable(file.path)}'"
-    if file.path.is_dir():
-        raise FileError(f"{name} must be a file or a folder with .npy or .npz files, holds none")
-    features = load_features(file.path)
+    if not is_one_file(file.path):
+        raise FileError(f"{name} must be a file or a folder with files of features, holds none")
+    try:
+        features = load_features(file.path)
+    except ModuleNotFoundError as error:  # the other files may need nothing more
+        raise FileError(f"{name}: {error}") from error
     n, d = features.shape
     if n != len(labels):
         raise FileError(f"{name} must have {len(labels):,} rows, one per label, has {n:,}")
