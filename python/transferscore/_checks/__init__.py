@@ -39,6 +39,31 @@ from transferscore._checks.dropins import (
     rows_by_label,
     split,
 )
+from transferscore._checks.extraction import (
+    batch_labels,
+    finite_rows_of_layer,
+    foreign_file,
+    labels_in_all_batches,
+    layer_not_called,
+    layer_patterns,
+    names_of_inputs,
+    network,
+    no_batches,
+    no_input,
+    no_labels_to_sum,
+    no_numbers,
+    no_tensor,
+    no_tokens,
+    one_destination,
+    other_first_axis,
+    other_samples,
+    part_too_short,
+    pooling_choice,
+    record,
+    same_rows,
+    several_devices,
+    unknown_layer,
+)
 from transferscore._checks.features import (
     features_alone,
     features_and_label_sets,
@@ -283,29 +308,6 @@ from transferscore._checks.transport import (
     warm_start,
     weights,
 )
-from transferscore._checks.extraction import batch_labels
-from transferscore._checks.extraction import finite_rows_of_layer
-from transferscore._checks.extraction import foreign_file
-from transferscore._checks.extraction import labels_in_all_batches
-from transferscore._checks.extraction import layer_not_called
-from transferscore._checks.extraction import layer_patterns
-from transferscore._checks.extraction import names_of_inputs
-from transferscore._checks.extraction import network
-from transferscore._checks.extraction import no_batches
-from transferscore._checks.extraction import no_input
-from transferscore._checks.extraction import no_labels_to_sum
-from transferscore._checks.extraction import no_numbers
-from transferscore._checks.extraction import no_tensor
-from transferscore._checks.extraction import no_tokens
-from transferscore._checks.extraction import one_destination
-from transferscore._checks.extraction import other_first_axis
-from transferscore._checks.extraction import other_samples
-from transferscore._checks.extraction import part_too_short
-from transferscore._checks.extraction import pooling_choice
-from transferscore._checks.extraction import record
-from transferscore._checks.extraction import same_rows
-from transferscore._checks.extraction import several_devices
-from transferscore._checks.extraction import unknown_layer
 
 __all__ = [
     "MOST_THREADS",
@@ -336,6 +338,7 @@ __all__ = [
     "at_least_two_tasks",
     "axes_to_draw_into",
     "batch",
+    "batch_labels",
     "batch_of_outputs",
     "batch_of_pairs",
     "calibration_file",
@@ -389,7 +392,9 @@ __all__ = [
     "filter_rule",
     "finite_at_pixels",
     "finite_rows",
+    "finite_rows_of_layer",
     "finite_score",
+    "foreign_file",
     "from_extra",
     "fused_in_range",
     "fusion_weights",
@@ -411,9 +416,12 @@ __all__ = [
     "label_map_stack",
     "label_pairs",
     "label_statistics_file",
+    "labels_in_all_batches",
     "labels_in_range",
     "labels_of_points",
     "labels_of_side",
+    "layer_not_called",
+    "layer_patterns",
     "level",
     "map_shape",
     "maps_to_look_at_again",
@@ -427,17 +435,23 @@ __all__ = [
     "named",
     "named_data",
     "named_values",
+    "names_of_inputs",
     "neighbours",
+    "network",
     "no_attribute",
+    "no_batches",
     "no_chance_level",
     "no_colours",
     "no_entry",
     "no_fixed_point",
+    "no_input",
     "no_intervals_of_several",
     "no_label_maps",
+    "no_labels_to_sum",
     "no_log",
     "no_more_than_first_pass",
     "no_names_twice",
+    "no_numbers",
     "no_patch_scored",
     "no_pixel_sample",
     "no_pixels",
@@ -447,6 +461,8 @@ __all__ = [
     "no_samples_of_source",
     "no_scored_source",
     "no_such_pair",
+    "no_tensor",
+    "no_tokens",
     "no_whole_scale",
     "not_fitted",
     "not_fitted_yet",
@@ -460,6 +476,7 @@ __all__ = [
     "of_problem",
     "one_class",
     "one_column",
+    "one_destination",
     "one_label_set",
     "one_neighbour",
     "only_near_boundaries",
@@ -467,21 +484,26 @@ __all__ = [
     "order",
     "organ_mask",
     "orientation",
+    "other_first_axis",
     "other_kind",
     "other_number_of_channels",
+    "other_samples",
     "other_transform",
     "other_width",
     "outputs_and_labels",
     "outputs_in_range",
     "pair",
+    "part_too_short",
     "patch_size",
     "pixel_spacing",
     "plan",
     "points",
     "points_or_cost",
+    "pooling_choice",
     "positions",
     "positive",
     "prediction_statistics_file",
+    "record",
     "reduced_width",
     "reduction",
     "region_masks",
@@ -494,6 +516,7 @@ __all__ = [
     "rows_by_label",
     "same_length",
     "same_outputs",
+    "same_rows",
     "same_tasks",
     "samples_of_source",
     "samples_without_size",
@@ -515,6 +538,7 @@ __all__ = [
     "segmentation_task",
     "set_size",
     "sets_apart",
+    "several_devices",
     "share",
     "shared_grid",
     "shrinkage",
@@ -545,33 +569,11 @@ __all__ = [
     "unexpected_keyword",
     "unknown_cell",
     "unknown_label",
+    "unknown_layer",
     "unknown_regions",
     "varying_profile",
     "varying_scores_and_measured",
     "vector",
     "warm_start",
     "weights",
-    "batch_labels",
-    "finite_rows_of_layer",
-    "foreign_file",
-    "labels_in_all_batches",
-    "layer_not_called",
-    "layer_patterns",
-    "names_of_inputs",
-    "network",
-    "no_batches",
-    "no_input",
-    "no_labels_to_sum",
-    "no_numbers",
-    "no_tensor",
-    "no_tokens",
-    "one_destination",
-    "other_first_axis",
-    "other_samples",
-    "part_too_short",
-    "pooling_choice",
-    "record",
-    "same_rows",
-    "several_devices",
-    "unknown_layer",
 ]
