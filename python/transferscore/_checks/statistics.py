@@ -234,7 +234,7 @@ def another_first_pass() -> ValueError:
     )
 
 
-def dask_matrix(value: Any, kind: type) -> Any:
+def dask_matrix(value: Any, kind: Any) -> Any:
     """A Dask array (n, d) whose blocks have known sizes."""
     if not isinstance(value, kind):
         raise TypeError(f"`features` must be a Dask array, got {type(value).__name__}")

@@ -224,11 +224,11 @@ class FeatureStatistics:
 
         Examples
         --------
+        >>> import dask.array
         >>> import numpy as np
-        >>> from transferscore import FeatureStatistics, _checks
-        >>> arrays = _checks.from_extra("dask", "dask.array")
+        >>> from transferscore import FeatureStatistics
         >>> rng = np.random.default_rng(0)
-        >>> features = arrays.from_array(rng.normal(size=(500, 8)), chunks=(100, 8))
+        >>> features = dask.array.from_array(rng.normal(size=(500, 8)), chunks=(100, 8))
         >>> FeatureStatistics.of_dask(features, np.arange(500) % 3)
         FeatureStatistics(n=500, d=8, classes=3)
         """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from transferscore import _checks, io
 
-SMALL = 2**12  # bytes: an array that a job may carry
+SMALL = 2**10  # bytes: an array that a job may carry
 CHUNK = 2**24  # bytes that are hashed or copied at once
 
 # Arguments that are one number or text for each sample, in files of their own kind.

@@ -11,7 +11,7 @@ from transferscore import _checks, _threads
 from transferscore._scores import OTHERS, REGISTRY, Score
 from transferscore._scores.h_score import of_label_sets
 from transferscore.ranking._inputs import digest, loaded
-from transferscore.transport import otce, otce_many
+from transferscore.transport import otce
 
 Arguments = dict[str, Any]
 
@@ -40,31 +40,12 @@ def _shrunk_h_scores(cells: Sequence[Arguments], **options: Any) -> Sequence[Any
     return _h_scores(cells, shrinkage="ledoit-wolf", **options)
 
 
-def _otces(cells: Sequence[Arguments], **options: Any) -> Sequence[Any]:
-    return otce_many(cells, **options)
-
-
 # What computes many cells of one source together, with the bits of single calls, and with which
-# options.
+# options. Other scores would share work, but not to the bit: statistics are summed in another order
+# than LogME sums, and costs that tasks of `otce_many` share are seen from another centre.
 TOGETHER: dict[str, tuple[Callable[..., Sequence[Any]], frozenset[str]]] = {
     "h_score": (_h_scores, frozenset({"shrinkage", "adjust_for_chance"})),
     "h_score_shrinkage": (_shrunk_h_scores, frozenset({"adjust_for_chance"})),
-    "otce": (
-        _otces,
-        frozenset(
-            {
-                "method",
-                "epsilon",
-                "relative_epsilon",
-                "label_cost",
-                "gamma",
-                "ignore_index",
-                "tol",
-                "max_iter",
-                "memory_budget",
-            }
-        ),
-    ),
 }
 
 

@@ -213,10 +213,11 @@ def score_matrix(
 
     Notes
     -----
-    A job is a source with all targets that share its features: they are read once. H-scores of a
-    source have one pass over the features and one factor for all targets, OTCE of targets with the
-    same features one cost matrix. Jobs carry paths, not arrays: what lies in memory is written to
-    `folder` once, and mapped by every worker. Functions must be picklable for other processes.
+    A job is a source with targets that share its features: they are read once. H-scores of a source
+    have one pass over the features and one factor for all targets; other scores would share work,
+    but not to the bit, and are computed pair by pair. Jobs carry paths, not arrays: what lies in
+    memory is written to `folder` once, and mapped by every worker. Functions must be picklable for
+    other processes.
 
     Examples
     --------
