@@ -127,10 +127,14 @@ class Talk:
         if self._bar:
             self._bar.update(self._bar.task_ids[0], description=name)
 
-    def done(self) -> None:
-        """End the step."""
+    def done(self, steps: int | None = None) -> None:
+        """End the step, or say how many are over."""
         if self._bar:
-            self._bar.advance(self._bar.task_ids[0])
+            self._bar.update(
+                self._bar.task_ids[0],
+                completed=steps,
+                advance=1 if steps is None else None,
+            )
 
     def error(self, text: str) -> None:
         """Say what failed."""

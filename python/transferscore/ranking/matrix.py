@@ -148,6 +148,7 @@ def score_matrix(
     executor: Any = None,
     log: str | os.PathLike[str] | None = None,
     folder: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
     n_threads: int | None = None,
 ) -> ScoreMatrix:
     r"""Score every source for every target: models x tasks, or tasks x tasks.
@@ -192,6 +193,8 @@ def score_matrix(
     folder : path-like, optional
         Where arrays in memory are written for workers in other processes, and removed at the end;
         of workers on other machines, a folder that all see. Default: that of temporary files.
+    progress : callable, optional
+        Called with the pairs that are done and all pairs, at the start and after each job.
     n_threads : int, optional
         Threads within a job. Default: one with an executor, else as for `h_score`.
 
@@ -260,6 +263,8 @@ def score_matrix(
             replace(job, known=None if kept is None else _known(job, kept))
             for job in _jobs(rule, rows, columns, n_threads, spread=spread, spill=spill)
         ]
+        told = progress or _nobody
+        told(0, len(rows) * len(columns))
         for outcomes in run_all(run, jobs):
             for outcome in outcomes:
                 pair = outcome.source, outcome.target
@@ -269,7 +274,12 @@ def score_matrix(
                     found[pair] = outcome.value
             if kept is not None:
                 kept.append(_record(rule, outcome) for outcome in outcomes if outcome.is_new)
+            told(len(found) + len(errors), len(rows) * len(columns))
     return _matrix(rule, upwards, (tuple(rows), tuple(columns)), found, errors)
+
+
+def _nobody(done: int, total: int) -> None:
+    """Nobody asked for progress."""
 
 
 def _matrix(
