@@ -45,7 +45,7 @@ from transferscore._checks.features import (
     features_and_one_label_set,
     no_chance_level,
 )
-from transferscore._checks.footrule import (
+from transferscore._checks.evaluation import (
     kept_items,
     scores_and_measured,
     top_sizes,
