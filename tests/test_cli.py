@@ -24,8 +24,8 @@ import transferscore
 from tolerances import REORDERED
 from transferscore import _scores, cli
 from transferscore._scores import Score
+from transferscore._text import number
 from transferscore.cli._demo import agreement
-from transferscore.cli._formats import number
 from transferscore.cli._parser import default_order
 
 try:

@@ -254,6 +254,8 @@ def from_extra(extra: str, module: str) -> Any:
         packages = {
             "nibabel": "nibabel",
             "ot": "POT",
+            "pandas": "pandas",
+            "polars": "polars",
             "scipy": "SciPy",
             "sklearn": "scikit-learn",
         }

@@ -5,20 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import transferscore
 from transferscore._scores import Score
+from transferscore._text import markdown, number
 from transferscore.cli._output import CommandError
 from transferscore.cli._report import DemoReport, RankReport
 from transferscore.io import printable
 
 SCHEMA_VERSION = 1
-
-# Whatever Markdown could take for markup. An underscore inside a word is none.
-_MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def rank_writer(form: str) -> Callable[[RankReport], str]:
@@ -139,26 +136,17 @@ def rank_csv(report: RankReport) -> str:
 
 def rank_markdown(report: RankReport) -> str:
     """Return the ranking as a Markdown table, scores in four decimals."""
-    titles = [_escape(score.title) for score in report.scores]
+    titles = [markdown(score.title) for score in report.scores]
     lines = [
         _row(["Rank", "Model", "n", "d", *titles]),
         _row(["---:", ":---", "---:", "---:", *("---:" for _ in titles)]),
     ]
     for rank, model in report.ranking:
         values = [number(model.scores[score.name]) for score in report.scores]
-        name = _escape(printable(model.file.name))
+        name = markdown(printable(model.file.name))
         lines.append(_row([str(rank), name, str(model.n), str(model.d), *values]))
     return "\n".join(lines) + "\n"
 
 
-def number(value: float) -> str:
-    """Return `value` for people: four decimals, unless that would leave nothing of it."""
-    return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
-
-
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    return _MARKUP.sub(r"\\\g<0>", text)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from transferscore._scores import Score
-from transferscore.cli._formats import number
+from transferscore._text import number
 from transferscore.cli._output import is_terminal, wants_colour
 from transferscore.cli._report import DemoReport, DemoTask, RankReport
 from transferscore.io import printable
