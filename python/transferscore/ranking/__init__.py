@@ -1,11 +1,43 @@
 """Rankings of models and sources, and how they agree with what was measured."""
 
 from transferscore.ranking.evaluate import (
+    Agreement,
+    Comparison,
+    Difference,
+    Evaluation,
+    compare_scores,
+    critical_spearman,
+    evaluate_scores,
     footrule,
     kendall,
+    ndcg,
     pearson,
+    regret,
+    rel_at_k,
+    relative_accuracy,
+    selection_accuracy,
     spearman,
+    top_k_accuracy,
     weighted_kendall,
 )
 
-__all__ = ["footrule", "kendall", "pearson", "spearman", "weighted_kendall"]
+__all__ = [
+    "Agreement",
+    "Comparison",
+    "Difference",
+    "Evaluation",
+    "compare_scores",
+    "critical_spearman",
+    "evaluate_scores",
+    "footrule",
+    "kendall",
+    "ndcg",
+    "pearson",
+    "regret",
+    "rel_at_k",
+    "relative_accuracy",
+    "selection_accuracy",
+    "spearman",
+    "top_k_accuracy",
+    "weighted_kendall",
+]

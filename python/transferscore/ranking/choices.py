@@ -216,11 +216,11 @@ def _expected(x: Vector, y: Vector, counts: Counts, k: int, worth: Vector) -> Ve
     tied = np.where(at_border, sharing, 0).max(axis=1, keepdims=True).astype(np.int64)
 
     order = np.argsort(-y, kind="stable")
-    passed = np.cumsum((counts * at_border)[:, order], axis=1)
+    passed = np.cumsum((counts * at_border)[:, order], axis=1, dtype=np.int64)
     sure = np.cumsum(inside[:, order], axis=1) > 0
     none_yet = np.where(sure, 0, _all_left_out(tied, passed, fits))
-    first = np.diff(none_yet, axis=1, prepend=1)
-    found: Vector = np.sum(-first * np.broadcast_to(worth, counts.shape)[:, order], axis=1)
+    first = np.concatenate([np.ones((len(counts), 1)), none_yet[:, :-1]], axis=1) - none_yet
+    found: Vector = np.sum(first * np.broadcast_to(worth, counts.shape)[:, order], axis=1)
     return found
 
 

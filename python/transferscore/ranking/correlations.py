@@ -224,8 +224,9 @@ def _ratio(concordance: Vector, norm_x: Vector, norm_y: Vector) -> Vector:
 def _hyperbolic(x: Vector, y: Vector, counts: Counts) -> Vector:
     """Sum of 1 / rank over the places of each item (R, n), the largest x first, then largest y."""
     order = np.lexsort((y, x))[::-1]
-    last = np.cumsum(counts[:, order], axis=1)
-    first = last - counts[:, order]
+    copies = counts[:, order].astype(np.int64)
+    last = np.cumsum(copies, axis=1)
+    first = last - copies
     sums = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, last.max() + 1))])
     weights = np.empty(counts.shape)
     weights[:, order] = sums[last] - sums[first]

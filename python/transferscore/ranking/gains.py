@@ -70,11 +70,11 @@ def ndcg(
     >>> from transferscore.ranking import ndcg
     >>> scores, accuracies = [0.1, 0.4, 0.5, 0.9], [0.61, 0.70, 0.68, 0.80]
     >>> round(ndcg(scores, accuracies), 6)
-    0.972453
+    0.972504
     >>> round(ndcg(scores, accuracies, k=2, gain="exponential"), 6)
-    0.858101
+    0.858103
     >>> round(ndcg(scores, accuracies, relevance="measured"), 6)
-    0.998645
+    0.99858
     """
     x, y = _checks.at_least_two_items(scores, measured)
     _checks.choice(gain, "gain", ("linear", "exponential"))
