@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
+from transferscore.plots._correlation import correlation_interval, correlation_or_nan
 from transferscore.plots._names import write_names
 from transferscore.plots._plot import (
     BLUE,
@@ -22,7 +23,6 @@ from transferscore.plots._plot import (
     tidy,
 )
 from transferscore.ranking import kendall, pearson, spearman, weighted_kendall
-from transferscore.ranking._bootstrap import correlation_interval, correlation_or_nan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,10 +2,23 @@
 
 from transferscore.ranking.choice import SelectedSources, select_source
 from transferscore.ranking.evaluate import (
+    Agreement,
+    Comparison,
+    Difference,
+    Evaluation,
+    compare_scores,
+    critical_spearman,
+    evaluate_scores,
     footrule,
     kendall,
+    ndcg,
     pearson,
+    regret,
+    rel_at_k,
+    relative_accuracy,
+    selection_accuracy,
     spearman,
+    top_k_accuracy,
     weighted_kendall,
 )
 from transferscore.ranking.fusion import fuse, fusion_weights
@@ -22,6 +35,10 @@ from transferscore.ranking.relations import (
 from transferscore.ranking.sets import SelectedSet, select_set
 
 __all__ = [
+    "Agreement",
+    "Comparison",
+    "Difference",
+    "Evaluation",
     "LayerCurve",
     "LinearProbe",
     "ScoreMatrix",
@@ -29,19 +46,28 @@ __all__ = [
     "SelectedSources",
     "TaskDistances",
     "TaskTree",
+    "compare_scores",
+    "critical_spearman",
+    "evaluate_scores",
     "footrule",
     "fuse",
     "fusion_weights",
     "kendall",
     "linear_probe",
+    "ndcg",
     "pearson",
+    "regret",
+    "rel_at_k",
+    "relative_accuracy",
     "score_matrix",
     "select_layers",
     "select_set",
     "select_source",
+    "selection_accuracy",
     "spearman",
     "task_distances",
     "task_tree",
+    "top_k_accuracy",
     "tournament_scores",
     "weighted_kendall",
 ]

@@ -1,14 +1,13 @@
 """Correlations of scores with what was measured."""
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
-from transferscore.ranking.displacement import mean_ranks
+from transferscore.ranking._places import Counts, once, ranks
 
 Vector = NDArray[np.float64]
+PAIRS = 2**20  # whose signs are held at a time
 
 
 def pearson(scores: ArrayLike, measured: ArrayLike) -> float:
@@ -46,7 +45,7 @@ def pearson(scores: ArrayLike, measured: ArrayLike) -> float:
     0.973834
     """
     x, y = _checks.varying_scores_and_measured(scores, measured)
-    return _cosine(_centred(x), _centred(y))
+    return float(pearsons(x, y, once(len(x)))[0])
 
 
 def spearman(scores: ArrayLike, measured: ArrayLike) -> float:
@@ -85,8 +84,7 @@ def spearman(scores: ArrayLike, measured: ArrayLike) -> float:
     0.8
     """
     x, y = _checks.varying_scores_and_measured(scores, measured)
-    middle = (len(x) + 1) / 2
-    return _cosine(middle - mean_ranks(x), middle - mean_ranks(y))
+    return float(spearmans(x, y, once(len(x)))[0])
 
 
 def kendall(scores: ArrayLike, measured: ArrayLike) -> float:
@@ -125,7 +123,7 @@ def kendall(scores: ArrayLike, measured: ArrayLike) -> float:
     0.666667
     """
     x, y = _checks.varying_scores_and_measured(scores, measured)
-    return _tau(x, y, np.ones(len(x)))
+    return float(kendalls(x, y, once(len(x)))[0])
 
 
 def weighted_kendall(scores: ArrayLike, measured: ArrayLike) -> float:
@@ -168,36 +166,86 @@ def weighted_kendall(scores: ArrayLike, measured: ArrayLike) -> float:
     0.733333
     """
     x, y = _checks.varying_scores_and_measured(scores, measured)
-    return (_tau(x, y, _hyperbolic(x, y)) + _tau(x, y, _hyperbolic(y, x))) / 2
+    return float(weighted_kendalls(x, y, once(len(x)))[0])
 
 
-def _centred(values: Vector) -> Vector:
-    """Values less their mean, in a unit of their own: no square over- or underflows."""
-    scaled = values / np.abs(values).max()
-    centred = scaled - scaled.mean()
-    unit: Vector = centred / np.abs(centred).max()
-    return unit
+def pearsons(x: Vector, y: Vector, counts: Counts) -> Vector:
+    """Correlations (R,) of items that stand `counts` times (R, n); NaN where one side is equal."""
+    return _cosine(_centred(x, counts), _centred(y, counts), counts)
 
 
-def _cosine(x: Vector, y: Vector) -> float:
+def spearmans(x: Vector, y: Vector, counts: Counts) -> Vector:
+    """Rank correlations (R,), likewise."""
+    middle = (counts.sum(axis=1, keepdims=True) + 1) / 2
+    return _cosine(middle - ranks(x, counts)[0], middle - ranks(y, counts)[0], counts)
+
+
+def kendalls(x: Vector, y: Vector, counts: Counts) -> Vector:
+    """tau-b (R,), likewise."""
+    return _tau(x, y, counts, counts.astype(np.float64))
+
+
+def weighted_kendalls(x: Vector, y: Vector, counts: Counts) -> Vector:
+    """Weighted tau (R,), likewise."""
+    return (
+        _tau(x, y, counts, _hyperbolic(x, y, counts))
+        + _tau(x, y, counts, _hyperbolic(y, x, counts))
+    ) / 2
+
+
+def _centred(values: Vector, counts: Counts) -> Vector:
+    """Values (R, n) less their means, in units of their own: no square over- or underflows."""
+    largest = np.abs(values).max()
+    scaled = values / largest if largest > 0 else values
+    there = counts > 0
+    lowest = np.where(there, scaled, np.inf).min(axis=1, keepdims=True)
+    highest = np.where(there, scaled, -np.inf).max(axis=1, keepdims=True)
+    means = (counts * scaled).sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True)
+    # Exactly 0 where all are equal, which rounding of the mean might miss.
+    centred = np.where(there & (lowest < highest), scaled - means, 0)
+    unit = np.abs(centred).max(axis=1, keepdims=True)
+    found: Vector = centred / np.where(unit > 0, unit, 1)
+    return found
+
+
+def _cosine(x: Vector, y: Vector, counts: Counts) -> Vector:
     # The root of the product, not the product of roots: exactly 1 for equal ranks.
-    return float(np.clip((x @ y) / math.sqrt((x @ x) * (y @ y)), -1, 1))
+    products = [np.sum(counts * one * other, axis=1) for one, other in ((x, y), (x, x), (y, y))]
+    return _ratio(products[0], products[1], products[2])
 
 
-def _hyperbolic(x: Vector, y: Vector) -> Vector:
-    """1 / rank of each item, the largest x first, of equal ones the largest y."""
-    weights = np.empty(len(x))
-    weights[np.lexsort((y, x))[::-1]] = 1 / np.arange(1, len(x) + 1)
+def _ratio(concordance: Vector, norm_x: Vector, norm_y: Vector) -> Vector:
+    """Concordance over the norms, within -1 and 1; NaN where a norm is 0."""
+    norms = np.sqrt(norm_x * norm_y)
+    found: Vector = np.clip(concordance / np.where(norms > 0, norms, np.nan), -1, 1)
+    return found
+
+
+def _hyperbolic(x: Vector, y: Vector, counts: Counts) -> Vector:
+    """Sum of 1 / rank over the places of each item (R, n), the largest x first, then largest y."""
+    order = np.lexsort((y, x))[::-1]
+    copies = counts[:, order].astype(np.int64)
+    last = np.cumsum(copies, axis=1)
+    first = last - copies
+    sums = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, last.max() + 1))])
+    weights = np.empty(counts.shape)
+    weights[:, order] = sums[last] - sums[first]
     return weights
 
 
-def _tau(x: Vector, y: Vector, weights: Vector) -> float:
-    """Cosine of the signs of all pairs, a pair weighing what its two items do."""
-    concordance = norm_x = norm_y = 0.0
-    for i in range(1, len(x)):  # row by row: no matrix of pairs
-        pairs = weights[:i] + weights[i]
-        x_signs, y_signs = np.sign(x[:i] - x[i]), np.sign(y[:i] - y[i])
-        concordance += float(pairs @ (x_signs * y_signs))
-        norm_x += float(pairs @ np.abs(x_signs))
-        norm_y += float(pairs @ np.abs(y_signs))
-    return float(np.clip(concordance / math.sqrt(norm_x * norm_y), -1, 1))
+def _tau(x: Vector, y: Vector, counts: Counts, weights: Vector) -> Vector:
+    """Cosines (R,) of the signs of all pairs, a pair weighing what its two items do.
+
+    Signs times counts are whole numbers, so no order of summation changes these products.
+    """
+    n = len(x)
+    copies = counts.astype(np.float64)
+    concordance, norm_x, norm_y = np.zeros((3, len(copies)))
+    step = max(1, PAIRS // n)
+    for start in range(0, n, step):  # some rows at a time: no matrix of all pairs
+        rows = slice(start, start + step)
+        x_signs, y_signs = (np.sign(v[:, np.newaxis] - v[rows]) for v in (x, y))
+        concordance += np.sum(weights[:, rows] * (copies @ (x_signs * y_signs)), axis=1)
+        norm_x += np.sum(weights[:, rows] * (copies @ np.abs(x_signs)), axis=1)
+        norm_y += np.sum(weights[:, rows] * (copies @ np.abs(y_signs)), axis=1)
+    return _ratio(concordance, norm_x, norm_y)

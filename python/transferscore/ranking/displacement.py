@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
+from transferscore.ranking._places import Counts, once, ranks, share_of_top
 
 Vector = NDArray[np.float64]
 Top = Literal["scores", "measured"]
 Pool = Literal["all", "kept"]
-Masks = NDArray[np.bool_]
 
 
 @overload
@@ -113,36 +113,28 @@ def footrule(
 
 
 def displacements(
-    x: Vector, y: Vector, marked: Masks, tops: NDArray[np.int64], *, top: Top, pool: Pool
+    x: Vector, y: Vector, counts: Counts, tops: NDArray[np.int64], *, top: Top, pool: Pool
 ) -> Vector:
-    """Footrules (R, K) of scores x and measured y (n,) under R filters (R, n), for K sizes."""
-    counted = np.ones_like(marked) if pool == "all" else marked
-    ranks, tied = _ranks(x, marked)  # among the kept
+    """Footrules (R, K) of scores x and measured y (n,), of K sizes.
+
+    `counts` (R, n) are what R filters keep, or with the pool of the kept how often an item stands
+    in each of R resamples.
+    """
+    counted = np.ones_like(counts) if pool == "all" else counts
+    by_score, tied = ranks(x, counts)  # among the kept
     if pool == "all":
-        behind, tied_behind = _ranks(x, ~marked)
-        n_kept = marked.sum(axis=1, keepdims=True)
-        ranks = np.where(marked, ranks, n_kept + behind)
-        tied = np.where(marked, tied, tied_behind)
-    measured, measured_tied = _ranks(y, counted)
-    leading, sharing = (ranks, tied) if top == "scores" else (measured, measured_tied)
-    displaced = np.where(counted, np.abs(ranks - measured), 0)
-    # How much of an item is in the top: all where its ties fit in, else the share that does.
-    before = leading - (sharing + 1) / 2
-    shares = (np.clip((k - before) / np.maximum(sharing, 1), 0, 1) for k in tops)
+        behind, tied_behind = ranks(x, counts == 0)
+        n_kept = counts.sum(axis=1, keepdims=True)
+        by_score = np.where(counts, by_score, n_kept + behind)
+        tied = np.where(counts, tied, tied_behind)
+    measured, measured_tied = ranks(y, counted)
+    leading, sharing = (by_score, tied) if top == "scores" else (measured, measured_tied)
+    displaced = counted * np.abs(by_score - measured)
+    shares = (share_of_top(leading, sharing, k) for k in tops)
     return np.stack([np.sum(share * displaced, axis=1) for share in shares], axis=1)
 
 
 def mean_ranks(values: Vector) -> Vector:
     """Rank of each item, 1 for the largest; equal ones share the mean of theirs."""
-    ranks: Vector = _ranks(values, np.ones((1, len(values)), dtype=np.bool_))[0][0]
-    return ranks
-
-
-def _ranks(values: Vector, marked: Masks) -> tuple[Vector, Vector]:
-    """Mean ranks (R, n) among the marked items of each row, and how many marked ones share them."""
-    _, group = np.unique(-values, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
-    sizes = np.add.reduceat(marked[:, order].astype(np.int64), starts, axis=1)
-    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
-    return ranks[:, group], sizes[:, group].astype(np.float64)
+    found: Vector = ranks(values, once(len(values)))[0][0]
+    return found
