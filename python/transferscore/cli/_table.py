@@ -6,6 +6,7 @@ import io
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -59,10 +60,14 @@ def result(result: Tabular) -> str:
     """Return a result of the library as a table, with its title above and its notes below."""
     sheet = result._sheet()
     table = _table()
-    for heading, side in zip(sheet.headings, sheet.align, strict=True):
-        add = _number_column if side == "r" else _text_column
-        add(table, printable(heading))
-    for row in sheet.texts():
+    rows = sheet.texts()
+    for i, (heading, side) in enumerate(zip(sheet.headings, sheet.align, strict=True)):
+        if side == "r":  # a heading is no wider than what stands below it, if its words allow
+            wide = max([len(row[i]) for row in rows] + [len(word) for word in heading.split()])
+            table.add_column(Text(fill(printable(heading), wide)), justify="right", no_wrap=True)
+        else:
+            _text_column(table, printable(heading))
+    for row in rows:
         table.add_row(*_texts(row))
     title = [Text(printable(sheet.title), style="bold")] if sheet.title else []
     return _render([*title, table, *(Text(printable(note)) for note in sheet.notes)])
