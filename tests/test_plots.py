@@ -273,6 +273,7 @@ def test_equal_cells_and_huge_matrices():
         ({"scores": [[1, np.inf]]}, ValueError, r"`scores` must be finite, .* got inf at \(0, 1\)"),
         ({"scores": [[1]], "sources": "a"}, TypeError, "`sources` must be a sequence of names"),
         ({"scores": [[1]], "targets": ["a", "b"]}, ValueError, "`targets` must have 1 names"),
+        ({"scores": [[1]], "kinds": "row"}, TypeError, "`kinds` must be two words, got 'row'"),
         ({"scores": [[1]], "colours": "blue"}, ValueError, "`colours` must be 'values' or"),
     ],
 )

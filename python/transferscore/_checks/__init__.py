@@ -131,6 +131,7 @@ from transferscore._checks.plots import (
     no_intervals_of_several,
     table_of_labels,
     two_to_compare,
+    two_words,
 )
 from transferscore._checks.probabilities import (
     check_transform,
@@ -430,6 +431,7 @@ __all__ = [
     "too_many_pairs",
     "top_sizes",
     "two_to_compare",
+    "two_words",
     "under_names",
     "unexpected_keyword",
     "unknown_label",
