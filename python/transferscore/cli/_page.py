@@ -36,8 +36,10 @@ p, li { max-width: 46rem; }
 table { border-collapse: collapse; font-size: .8125rem; line-height: 1.35; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid #e4e4e4; }
-thead th { vertical-align: bottom; white-space: normal; border-bottom: 1px solid #888; }
+thead th { vertical-align: bottom; white-space: normal; border-bottom: 1px solid #888;
+  overflow-wrap: anywhere; min-width: 3.5rem; }
 th:first-child, td.text { text-align: left; }
+th:first-child { position: sticky; left: 0; background: #fff; }
 tbody th { font-weight: normal; }
 td.text { white-space: normal; min-width: 16rem; }
 td.best { font-weight: bold; background: #eef4fa; }
@@ -157,8 +159,9 @@ def _pictures(task: DemoTask, report: DemoReport) -> list[str]:
     if found:
         plot = ranking_plot(
             {title: _or_nan(one.spearman) for title, one in found.items()},
-            intervals=[one.interval for one in found.values()],
+            intervals=np.array([one.interval for one in found.values()], dtype=np.float64),
             score="Spearman correlation with accuracy",
+            kind="score",
         )
         pictures.append(_figure(plot, f"Agreement of scores on {task.name}, with intervals"))
     names = [score.name for score in report.scores]

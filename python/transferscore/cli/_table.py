@@ -54,8 +54,8 @@ def demo(report: DemoReport) -> str:
         size = f"{task.n:,} samples, {task.n_classes:,} classes; sorted by measured accuracy."
         parts += [Text(size), Text(""), _agreement(task, report.scores)]
         note = (
-            "Spearman rank correlation with accuracy, its 95 % interval from resampled models,\n"
-            f"and the accuracy of the model that the score prefers, of {len(task.models)} models."
+            "Spearman rank correlation with accuracy, 95 % interval from resampled models,\n"
+            f"and accuracy of the one that the score prefers of {len(task.models)} models."
         )
         parts += [Text(note), Text("")]
     return _render(parts[:-1])

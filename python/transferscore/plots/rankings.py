@@ -43,6 +43,7 @@ def ranking_plot(
     groups: ArrayLike | None = None,
     score: str | None = None,
     higher_is_better: bool | None = None,
+    kind: str = "candidate",
     ax: Axes | None = None,
 ) -> Plot:
     r"""Candidates by their score, the best on top, with intervals and ties.
@@ -68,6 +69,8 @@ def ranking_plot(
         Name of the score, where `ranking` doesn't bring it.
     higher_is_better : bool, optional
         Which way is good; by default higher.
+    kind : str, default "candidate"
+        What is ranked, for the title.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure that is large enough for the names.
 
@@ -101,7 +104,7 @@ def ranking_plot(
             groups=_checks.groups(groups, len(drawn.values)),
             group_note="candidates that can't be separated",
         )
-    return _draw_ranking(drawn, ax)
+    return _draw_ranking(drawn, kind, ax)
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def _drawn(ranking: Any, names: Sequence[str] | None, score: str, higher: bool) 
     return _Drawn(values, labels, none, _equal(values), score, higher)
 
 
-def _draw_ranking(drawn: _Drawn, ax: Axes | None) -> Plot:
+def _draw_ranking(drawn: _Drawn, kind: str, ax: Axes | None) -> Plot:
     signed = drawn.values if drawn.higher else -drawn.values
     order = np.argsort(np.where(np.isnan(signed), np.inf, -signed), kind="stable")
     ranks = _ranks(signed)[order]
@@ -156,7 +159,7 @@ def _draw_ranking(drawn: _Drawn, ax: Axes | None) -> Plot:
         notes.append(f"bars at the right: {drawn.group_note}")
     if np.isnan(values).any():
         notes.append(f"–: no score, {int(np.isnan(values).sum())}")
-    headline(ax, f"{counted(len(labels), 'candidate')} by {drawn.score}", notes)
+    headline(ax, f"{counted(len(labels), kind)} by {drawn.score}", notes)
     data = {
         "names": tuple(full),
         "values": values,
