@@ -628,6 +628,7 @@ ALLOWED = {
     "img",
     "ul",
     "li",
+    "wbr",
 }
 
 

@@ -20,7 +20,7 @@ from transferscore.cli._scoring import Scores, compute
 from transferscore.datasets import ZooModel, ZooTask, load_zoo
 from transferscore.io import printable
 from transferscore.ranking import spearman
-from transferscore.ranking._bootstrap import correlation_interval
+from transferscore.ranking._correlation_interval import correlation_interval
 
 
 def _nce_of_probabilities(
@@ -92,7 +92,8 @@ def _agreement(score: Score, models: Sequence[DemoModel]) -> Agreement:
     value = agreement(values.tolist(), accuracies.tolist())
     interval = None
     if value is not None:
-        ends, _ = correlation_interval(spearman, values, accuracies, np.random.default_rng(0))
+        generator = np.random.default_rng(0)
+        ends, _ = correlation_interval(spearman, values, accuracies, generator, n_resamples=500)
         interval = (float(ends[0]), float(ends[1]))
     return Agreement(value, interval, chosen, float(accuracies[top].mean()))
 

@@ -33,11 +33,10 @@ h3 { font-size: 1rem; margin: 2rem 0 .5rem; }
 p, li { max-width: 46rem; }
 .note { color: #555; font-size: .875rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .8125rem; line-height: 1.35; }
+table { border-collapse: separate; border-spacing: 0; font-size: .8125rem; line-height: 1.35; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid #e4e4e4; }
-thead th { vertical-align: bottom; white-space: normal; border-bottom: 1px solid #888;
-  overflow-wrap: anywhere; min-width: 3.5rem; }
+thead th { vertical-align: bottom; white-space: normal; border-bottom: 1px solid #888; }
 th:first-child, td.text { text-align: left; }
 th:first-child { position: sticky; left: 0; background: #fff; }
 tbody th { font-weight: normal; }
@@ -235,7 +234,8 @@ def _table(
     marked: Sequence[Sequence[bool]] | None = None,
 ) -> str:
     """A table that scrolls by itself where the window is narrow; first cells name their rows."""
-    head = "".join(f'<th scope="col">{_escape(title)}</th>' for title in titles)
+    breakable = [_escape(title).replace("_", "_<wbr>") for title in titles]
+    head = "".join(f'<th scope="col">{title}</th>' for title in breakable)
     body = []
     for i, (name, *cells) in enumerate(rows):
         marks = marked[i][1:] if marked else [False] * len(cells)

@@ -22,7 +22,7 @@ from transferscore.plots._plot import (
     tidy,
 )
 from transferscore.ranking import kendall, pearson, spearman, weighted_kendall
-from transferscore.ranking._bootstrap import correlation_interval, correlation_or_nan
+from transferscore.ranking._correlation_interval import correlation_interval, correlation_or_nan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
