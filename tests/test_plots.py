@@ -503,6 +503,38 @@ def test_lower_may_be_better_and_groups_may_be_given():
     np.testing.assert_array_equal(plot.data["groups"], [1, 1, 0])
 
 
+def test_groups_that_overlap_stand_side_by_side():
+    plot = plots.ranking_plot([6, 5, 4, 3, 2, 1], groups=[0, 1, 0, 1, 2, 2])
+    tied = [line for line in plot.axes.lines if line.get_label() == "tied"]
+    found = [(round(line.get_xdata()[0], 2), *line.get_ydata()) for line in tied]
+    assert found == [
+        (1.02, -0.25, 0.25),
+        (1.02, 1.75, 2.25),
+        (1.04, 0.75, 1.25),
+        (1.04, 2.75, 3.25),
+        (1.02, 3.75, 5.25),
+    ]
+
+
+class Ranked:
+    """As `rank` returns."""
+
+    names, scores, sort_by = ("a", "b", "c"), ("knn", "logme"), "logme"
+    values = np.array([[0.1, 0.9], [0.3, 0.8], [0.2, 0.1]])
+    intervals = np.stack([values - 0.05, values + 0.05], axis=2)
+    tie_groups, confidence = (("a", "b"), ("c",)), 0.9
+
+
+def test_a_ranking_brings_its_intervals_and_its_ties():
+    plot = plots.ranking_plot(Ranked())
+    assert plot.data["names"] == ("a", "b", "c")
+    np.testing.assert_array_equal(plot.data["values"], [0.9, 0.8, 0.1])
+    np.testing.assert_array_equal(plot.data["intervals"], Ranked.intervals[:, 1])
+    np.testing.assert_array_equal(plot.data["groups"], [0, 0, 1])
+    assert plot.axes.get_xlabel() == "LogME (higher is better)"
+    assert "lines: 90 % intervals" in titles(plot.axes)
+
+
 def test_rankings_of_sources():
     target, *others = (
         SegmentationTask(family="brain", modality="MRI", region=name, name=name) for name in "tab"

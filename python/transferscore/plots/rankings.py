@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
+from transferscore._scores import REGISTRY
 from transferscore.plots._plot import (
     BLUE,
     GREY,
@@ -57,7 +57,7 @@ def ranking_plot(
 
     Parameters
     ----------
-    ranking : SourceRanking, mapping of str to float, or array-like of shape (n,)
+    ranking : Ranking, SourceRanking, mapping of str to float, or array-like of shape (n,)
         The scores, in any order; NaN for a candidate without a score, which comes last.
     names : sequence of str, optional
         Names of the candidates, for an array.
@@ -122,6 +122,8 @@ class _Drawn:
 
 
 def _drawn(ranking: Any, names: Sequence[str] | None, score: str, higher: bool) -> _Drawn:
+    if hasattr(ranking, "tie_groups"):
+        return _of_ranking(ranking)
     if hasattr(ranking, "sources"):  # of segmentation tasks; None where rules alone rank
         ranking = {
             source.task.name: np.nan if source.score is None else source.score
@@ -132,6 +134,23 @@ def _drawn(ranking: Any, names: Sequence[str] | None, score: str, higher: bool) 
     labels = _checks.drawn_names(found, len(values), "names")
     none = _checks.drawn_intervals(None, values, "intervals")
     return _Drawn(values, labels, none, _equal(values), score, higher)
+
+
+def _of_ranking(ranking: Any) -> _Drawn:
+    """The score that ranks, with its intervals and what it can't separate."""
+    column = ranking.scores.index(ranking.sort_by)
+    numbers = {name: i for i, tied in enumerate(ranking.tie_groups) for name in tied}
+    score = REGISTRY[ranking.sort_by]
+    return _Drawn(
+        ranking.values[:, column],
+        list(ranking.names),
+        ranking.intervals[:, column],
+        np.array([numbers[name] for name in ranking.names]),
+        score.title,
+        score.higher_is_better,
+        f"lines: {100 * ranking.confidence:g} % intervals",
+        "can't be separated from the first of them",
+    )
 
 
 def _draw_ranking(drawn: _Drawn, kind: str, ax: Axes | None) -> Plot:
@@ -300,19 +319,32 @@ def _draw_intervals(ax: Axes, ends: Vector, places: NDArray[np.int64]) -> None:
 
 
 def _mark_groups(ax: Axes, groups: NDArray[np.int64]) -> int:
-    """A bar beside the axes for each group of neighbours; how many there are."""
-    starts = np.r_[0, np.flatnonzero(np.diff(groups)) + 1, len(groups)]
-    stretches = [(a, b) for a, b in pairwise(starts) if b - a > 1]
-    for first, behind in stretches:
-        ax.plot(
-            [1.02, 1.02],
-            [first - 0.25, behind - 0.75],
-            transform=ax.get_yaxis_transform(),
-            clip_on=False,
-            color=GREY,
-            linewidth=2.5,
-            solid_capstyle="butt",
-            label="tied",
-        )
-        ax.axhspan(first - 0.5, behind - 0.5, color=PALE, alpha=0.35, linewidth=0, zorder=0)
-    return len(stretches)
+    """Bars beside the axes for each group of several, and how many there are.
+
+    A thin line joins members that others stand between; groups that overlap stand side by side.
+    """
+    joined = [
+        places
+        for group in dict.fromkeys(groups.tolist())
+        if len(places := np.flatnonzero(groups == group)) > 1
+    ]
+    ends: list[int] = []  # of the lanes: the last place that each has taken
+    for places in joined:
+        lane = next((i for i, end in enumerate(ends) if end < places[0]), len(ends))
+        ends[lane : lane + 1] = [int(places[-1])]
+        x = 1.02 + 0.02 * lane
+        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+        style: dict[str, Any] = {
+            "transform": ax.get_yaxis_transform(),
+            "clip_on": False,
+            "color": GREY,
+            "solid_capstyle": "butt",
+        }
+        ax.plot([x, x], [places[0], places[-1]], linewidth=0.8, label="joined", **style)
+        for run in runs:
+            thick = [run[0] - 0.25, run[-1] + 0.25]
+            ax.plot([x, x], thick, linewidth=2.5, label="tied", **style)
+        if len(runs) == 1:
+            shade = (places[0] - 0.5, places[-1] + 0.5)
+            ax.axhspan(*shade, color=PALE, alpha=0.35, linewidth=0, zorder=0)
+    return len(joined)
