@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from transferscore._scores import COMPUTED_BY_DEFAULT, OTHERS, REGISTRY, Score, nce
 from transferscore.cli import _formats
 from transferscore.cli._output import CommandError, Exit, Outcome, Talk, say
-from transferscore.cli._report import Agreement, DemoModel, DemoReport, DemoTask
+from transferscore.cli._report import N_RESAMPLES, Agreement, DemoModel, DemoReport, DemoTask
 from transferscore.cli._scoring import Scores, compute
 from transferscore.datasets import ZooModel, ZooTask, load_zoo
 from transferscore.io import printable
@@ -93,7 +93,9 @@ def _agreement(score: Score, models: Sequence[DemoModel]) -> Agreement:
     interval = None
     if value is not None:
         generator = np.random.default_rng(0)
-        ends, _ = correlation_interval(spearman, values, accuracies, generator, n_resamples=500)
+        ends, _ = correlation_interval(
+            spearman, values, accuracies, generator, n_resamples=N_RESAMPLES
+        )
         interval = (float(ends[0]), float(ends[1]))
     return Agreement(value, interval, chosen, float(accuracies[top].mean()))
 

@@ -16,7 +16,7 @@ import numpy as np
 import transferscore
 from transferscore._scores import RANKS_BY_DEFAULT, Score
 from transferscore.cli._formats import number
-from transferscore.cli._report import DemoModel, DemoReport, DemoTask, by_agreement
+from transferscore.cli._report import N_RESAMPLES, DemoModel, DemoReport, DemoTask, by_agreement
 from transferscore.io import printable
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def _pictures(task: DemoTask, report: DemoReport) -> list[str]:
             {model.name: model.accuracy for model in task.models},
             score=drawn.title,
             higher_is_better=drawn.higher_is_better,
+            n_resamples=N_RESAMPLES,
         )
         pictures.append(_figure(plot, f"{drawn.title} against accuracy on {task.name}"))
     return [f'<div class="pair">{"".join(pictures)}</div>']

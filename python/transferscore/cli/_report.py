@@ -10,6 +10,9 @@ from typing import Any
 from transferscore._scores import Score
 from transferscore.io import FeatureFile
 
+# Of models, for the interval of a correlation in the demo: its tables and its plots say the same.
+N_RESAMPLES = 500
+
 
 @dataclass(frozen=True)
 class ScoredModel:
