@@ -741,6 +741,29 @@ class TestDemo:
         assert "<img" not in page
         assert "75.0%" in page
 
+    def test_plots_and_tables_say_the_same_interval(
+        self, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plots = pytest.importorskip("transferscore.plots", reason="the extra plot")
+        pytest.importorskip("matplotlib", reason="the extra plot")
+        models = {
+            str(value): FakeModel(np.full((N, 2), float(value)), accuracy, "")
+            for value, accuracy in zip(range(6), [0.5, 0.3, 0.7, 0.6, 0.9, 0.8], strict=True)
+        }
+        zoo = FakeZoo({"pets": FakeTask("pets", LABELS, models)})
+        monkeypatch.setattr("transferscore.cli._demo.load_zoo", lambda: zoo)
+        drawn = []
+        draw = plots.score_against_accuracy
+
+        def spy(*arguments: Any, **options: Any) -> Any:
+            drawn.append(draw(*arguments, **options))
+            return drawn[-1]
+
+        monkeypatch.setattr(plots, "score_against_accuracy", spy)
+        found = json.loads(run("demo", "--json").out)["tasks"][0]["agreement"]["mean"]
+        assert list(drawn[0].data["interval"]) == found["interval"]
+        assert drawn[0].data["correlation"] == found["spearman"]
+
     @pytest.mark.parametrize("path", [".", "gone/page.html"])
     def test_a_page_that_cannot_be_written_is_said_before_the_work(
         self, run: Callable[..., Run], path: str
