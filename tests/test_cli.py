@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def use(monkeypatch: pytest.MonkeyPatch, *registered: Score) -> None:
     monkeypatch.setattr("transferscore._scores.REGISTRY", registry)
     monkeypatch.setattr("transferscore.cli._rank.REGISTRY", registry)
     monkeypatch.setattr("transferscore.cli._demo.REGISTRY", registry)
+    monkeypatch.setattr("transferscore.cli._demo.OF_PROBABILITIES", ())
     monkeypatch.setattr("transferscore._scores.COMPUTED_BY_DEFAULT", tuple(registry))
     monkeypatch.setattr("transferscore.cli._demo.COMPUTED_BY_DEFAULT", tuple(registry))
 
@@ -593,21 +595,72 @@ Model   d     Mean    (cost)   accuracy
 large   3   2.0000    0.3333      75.0%
 small   2   1.0000    0.3333      50.0%
 6 samples, 3 classes; sorted by measured accuracy.
-Spearman rank correlation with accuracy: Mean 1.00; Threads (cost) undefined.
-These are 2 models; a correlation over so few is uncertain.
+
+                                            Accuracy
+Score             Spearman       Interval     chosen
+────────────────────────────────────────────────────
+Mean                  1.00   1.00 to 1.00      75.0%
+Threads (cost)   undefined                     62.5%
+Spearman rank correlation with accuracy, 95 % interval from resampled models,
+and accuracy of the one that the score prefers of 2 models.
 """
+WARNED = "warning: 'large' on 'pets': more dimensions than samples\n"
+
+
+ALLOWED = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "h1",
+    "h2",
+    "h3",
+    "p",
+    "div",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "figure",
+    "img",
+    "ul",
+    "li",
+    "wbr",
+}
+
+
+class Tags(HTMLParser):
+    """The elements of a page, and where its pictures come from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
 @pytest.mark.usefixtures("fake_zoo")
 class TestDemo:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
     def test_table(self, run: Callable[..., Run]) -> None:
-        result = run("demo")
+        result = run("demo", "--no-report")
         assert result.out == DEMO
-        assert result.err == "warning: 'large' on 'pets': more dimensions than samples\n"
+        assert result.err == WARNED
         assert result.code == 0
+        assert list(Path().iterdir()) == []
 
     def test_json(self, run: Callable[..., Run]) -> None:
-        result = run("demo", "--json", "--threads", "2")
+        result = run("demo", "--json", "--threads", "2", "--no-report")
         content = json.loads(result.out)
         assert content["schema_version"] == 1
         assert content["command"] == "demo"
@@ -636,9 +689,102 @@ class TestDemo:
                     },
                 ],
                 "spearman": {"mean": 1.0, "threads": None},
+                "agreement": {
+                    "mean": {
+                        "spearman": 1.0,
+                        "interval": [1.0, 1.0],
+                        "chosen": ["large"],
+                        "accuracy_of_chosen": 0.75,
+                    },
+                    "threads": {
+                        "spearman": None,
+                        "interval": None,
+                        "chosen": ["large", "small"],
+                        "accuracy_of_chosen": 0.625,
+                    },
+                },
             }
         ]
-        assert result.err == "warning: 'large' on 'pets': more dimensions than samples\n"
+        assert result.err == WARNED
+
+    def test_the_page_is_written_where_one_stands(self, run: Callable[..., Run]) -> None:
+        result = run("demo")
+        assert (result.code, result.out) == (0, DEMO)
+        assert result.err == WARNED + "report: transferscore-demo.html\n"
+        assert [path.name for path in Path().iterdir()] == ["transferscore-demo.html"]
+        page = Path("transferscore-demo.html").read_text(encoding="utf-8")
+        assert "<h2>Cats &amp; [dogs]</h2>" in page
+        assert "<li>large: more dimensions than samples</li>" in page
+
+    def test_the_page_has_no_markup_of_others(
+        self, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        evil = "<script src=https://example.org/x></script>\"'&\x1b[31m"
+        model = FakeModel(np.full((N, 3), 2.0), 0.5, evil)
+        zoo = FakeZoo({evil: FakeTask(evil, LABELS, {evil: model, "b": model})})
+        monkeypatch.setattr("transferscore.cli._demo.load_zoo", lambda: zoo)
+        assert run("demo", "--report", "page.html").code == 0
+        page = Path("page.html").read_text(encoding="utf-8")
+        reader = Tags()
+        reader.feed(page)
+        assert reader.tags <= ALLOWED
+        assert all(source.startswith("data:image/svg+xml;base64,") for source in reader.sources)
+        assert page.count("&lt;script src=") > 3
+        assert "\x1b" not in page
+
+    def test_without_matplotlib_the_page_says_how_to_get_plots(
+        self, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        assert run("demo").code == 0
+        page = Path("transferscore-demo.html").read_text(encoding="utf-8")
+        assert "pip install &#x27;transferscore[plot]&#x27;" in page
+        assert "<img" not in page
+        assert "75.0%" in page
+
+    def test_plots_and_tables_say_the_same_interval(
+        self, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plots = pytest.importorskip("transferscore.plots", reason="the extra plot")
+        pytest.importorskip("matplotlib", reason="the extra plot")
+        models = {
+            str(value): FakeModel(np.full((N, 2), float(value)), accuracy, "")
+            for value, accuracy in zip(range(6), [0.5, 0.3, 0.7, 0.6, 0.9, 0.8], strict=True)
+        }
+        zoo = FakeZoo({"pets": FakeTask("pets", LABELS, models)})
+        monkeypatch.setattr("transferscore.cli._demo.load_zoo", lambda: zoo)
+        drawn = []
+        draw = plots.score_against_accuracy
+
+        def spy(*arguments: Any, **options: Any) -> Any:
+            drawn.append(draw(*arguments, **options))
+            return drawn[-1]
+
+        monkeypatch.setattr(plots, "score_against_accuracy", spy)
+        found = json.loads(run("demo", "--json").out)["tasks"][0]["agreement"]["mean"]
+        assert list(drawn[0].data["interval"]) == found["interval"]
+        assert drawn[0].data["correlation"] == found["spearman"]
+
+    @pytest.mark.parametrize("path", [".", "gone/page.html"])
+    def test_a_page_that_cannot_be_written_is_said_before_the_work(
+        self, run: Callable[..., Run], path: str
+    ) -> None:
+        result = run("demo", "--report", path)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.startswith("error: argument --report: ")
+
+    def test_numbers_are_printed_though_the_page_cannot_be_written(
+        self, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*arguments: object, **options: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", refuse)
+        result = run("demo")
+        assert (result.code, result.out) == (3, DEMO)
+        told = "error: cannot write 'transferscore-demo.html': No space left on device\n"
+        assert result.err == WARNED + told
+        assert list(Path().iterdir()) == []
 
 
 def test_a_missing_zoo(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -646,7 +792,7 @@ def test_a_missing_zoo(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch)
         raise FileNotFoundError("the bundled zoo is missing")
 
     monkeypatch.setattr("transferscore.cli._demo.load_zoo", refuse)
-    result = run("demo")
+    result = run("demo", "--no-report")
     assert (result.code, result.err) == (3, "error: the bundled zoo is missing\n")
 
 
@@ -675,12 +821,15 @@ def test_numbers_for_people(value: float, text: str) -> None:
 
 
 def test_the_bundled_zoo(run: Callable[..., Run]) -> None:
-    tasks = json.loads(run("demo", "--json").out)["tasks"]
+    tasks = json.loads(run("demo", "--json", "--no-report").out)["tasks"]
     assert tasks
     for task in tasks:
         accuracies = [model["accuracy"] for model in task["models"]]
         assert accuracies == sorted(accuracies, reverse=True)
-        assert set(task["spearman"]) == set(_scores.COMPUTED_BY_DEFAULT)
+        assert set(task["spearman"]) == {*_scores.REGISTRY, "leep", "nce"}
+        for found in task["agreement"].values():
+            low, high = found["interval"]
+            assert low <= found["spearman"] <= high
 
 
 # ------------------------------------------------------------------------- the real program
@@ -783,7 +932,7 @@ def test_no_color_on_a_real_terminal(real_files: Path) -> None:
 
 @needs_pty
 def test_the_demo_fits_into_80_columns(tmp_path: Path) -> None:
-    code, shown = read_terminal("demo", cwd=tmp_path, NO_COLOR="1", TERM="dumb")
+    code, shown = read_terminal("demo", "--no-report", cwd=tmp_path, NO_COLOR="1", TERM="dumb")
     assert code == 0
     assert max(len(line) for line in shown.splitlines()) <= 80
 

@@ -183,6 +183,7 @@ from transferscore._checks.plots import (
     no_intervals_of_several,
     table_of_labels,
     two_to_compare,
+    two_words,
 )
 from transferscore._checks.probabilities import (
     check_transform,
@@ -589,6 +590,7 @@ __all__ = [
     "tree_clusters",
     "two_names",
     "two_to_compare",
+    "two_words",
     "under_names",
     "unexpected_keyword",
     "unknown_cell",

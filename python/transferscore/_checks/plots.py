@@ -176,6 +176,12 @@ def map_shape(shape: object, least: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
+def two_words(value: object, name: str) -> None:
+    """Two words."""
+    if not isinstance(value, tuple | list) or [type(word) for word in value] != [str, str]:
+        raise TypeError(f"`{name}` must be two words, got {value!r:.100}")
+
+
 def two_to_compare(n: int) -> None:
     """A correlation needs two items."""
     if n < 2:

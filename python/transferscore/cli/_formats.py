@@ -102,7 +102,16 @@ def demo_json(report: DemoReport) -> str:
                 }
                 for model in task.models
             ],
-            "spearman": task.spearman,
+            "spearman": {name: found.spearman for name, found in task.agreement.items()},
+            "agreement": {
+                name: {
+                    "spearman": found.spearman,
+                    "interval": found.interval and list(found.interval),
+                    "chosen": list(found.chosen),
+                    "accuracy_of_chosen": found.accuracy,
+                }
+                for name, found in task.agreement.items()
+            },
         }
         for task in report.tasks
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import transferscore
@@ -192,6 +193,17 @@ def _add_demo(commands: Commands) -> None:
     text = "score the bundled zoo and compare the scores with measured accuracies"
     demo = commands.add_parser("demo", help=text, description=text, allow_abbrev=False)
     demo.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON")
+    page = demo.add_mutually_exclusive_group()
+    page.add_argument(
+        "--report",
+        type=Path,
+        default=Path("transferscore-demo.html"),
+        metavar="FILE",
+        help="where to write a page with every number and plots (default: transferscore-demo.html)",
+    )
+    page.add_argument(
+        "--no-report", dest="report", action="store_const", const=None, help="write no page"
+    )
     add_threads(demo)
     demo.set_defaults(form="table")
 

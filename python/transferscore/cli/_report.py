@@ -10,6 +10,9 @@ from typing import Any
 from transferscore._scores import Score
 from transferscore.io import FeatureFile
 
+# Of models, for the interval of a correlation in the demo: its tables and its plots say the same.
+N_RESAMPLES = 500
+
 
 @dataclass(frozen=True)
 class ScoredModel:
@@ -59,11 +62,24 @@ class DemoModel:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How a score ranks models against their accuracies.
+
+    `spearman` and its 95 % `interval` are None where all values are equal; `chosen` are the models
+    with the best score, all of equal ones, and `accuracy` is their mean.
+    """
+
+    spearman: float | None
+    interval: tuple[float, float] | None
+    chosen: tuple[str, ...]
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class DemoTask:
     """One task of the zoo; `models` are sorted by accuracy, best first.
 
-    `spearman` holds, by the score's name, the rank correlation of score and accuracy; None where
-    it is not defined because all values are equal.
+    `agreement` is by the score's name.
     """
 
     name: str
@@ -71,12 +87,23 @@ class DemoTask:
     n: int
     n_classes: int
     models: Sequence[DemoModel]
-    spearman: dict[str, float | None]
+    agreement: dict[str, Agreement]
 
 
 @dataclass(frozen=True)
 class DemoReport:
-    """The result of `demo`."""
+    """The result of `demo`; `shown` names the scores whose values fit into the terminal."""
 
     scores: Sequence[Score]
     tasks: Sequence[DemoTask]
+    shown: Sequence[str]
+
+
+def by_agreement(task: DemoTask, scores: Sequence[Score]) -> list[Score]:
+    """The scores, the best rank correlation first, the undefined last."""
+
+    def place(score: Score) -> float:
+        found = task.agreement[score.name].spearman
+        return 2.0 if found is None else -found
+
+    return sorted(scores, key=place)

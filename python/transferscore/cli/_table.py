@@ -16,7 +16,7 @@ from rich.text import Text
 from transferscore._scores import Score
 from transferscore._text import number
 from transferscore.cli._output import is_terminal, wants_colour
-from transferscore.cli._report import DemoReport, DemoTask, RankReport
+from transferscore.cli._report import DemoReport, DemoTask, RankReport, by_agreement
 from transferscore.io import printable
 from transferscore.ranking._tabular import Tabular
 
@@ -49,10 +49,17 @@ def rank(report: RankReport) -> str:
 
 def demo(report: DemoReport) -> str:
     """Return what the models are, then one table per task."""
+    shown = [score for score in report.scores if score.name in report.shown]
     parts: list[RenderableType] = [_descriptions(report), Text("")]
     for task in report.tasks:
-        parts += [Text(printable(task.title), style="bold"), _task_table(task, report.scores)]
-        parts += [Text(_agreement(task, report.scores)), Text("")]
+        parts += [Text(printable(task.title), style="bold"), _task_table(task, shown)]
+        size = f"{task.n:,} samples, {task.n_classes:,} classes; sorted by measured accuracy."
+        parts += [Text(size), Text(""), _agreement(task, report.scores)]
+        note = (
+            "Spearman rank correlation with accuracy, 95 % interval from resampled models,\n"
+            f"and accuracy of the one that the score prefers of {len(task.models)} models."
+        )
+        parts += [Text(note), Text("")]
     return _render(parts[:-1])
 
 
@@ -96,19 +103,18 @@ def _task_table(task: DemoTask, scores: Sequence[Score]) -> Table:
     return table
 
 
-def _agreement(task: DemoTask, scores: Sequence[Score]) -> str:
-    found = "; ".join(
-        f"{score.title} {_correlation(task.spearman[score.name])}" for score in scores
-    )
-    return (
-        f"{task.n:,} samples, {task.n_classes:,} classes; sorted by measured accuracy.\n"
-        f"Spearman rank correlation with accuracy: {found}.\n"
-        f"These are {len(task.models)} models; a correlation over so few is uncertain."
-    )
-
-
-def _correlation(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"
+def _agreement(task: DemoTask, scores: Sequence[Score]) -> Table:
+    """How each score ranks the models, the best agreement first."""
+    table = _table()
+    _text_column(table, "Score")
+    for title in ("Spearman", "Interval", "Accuracy chosen"):
+        _number_column(table, title)
+    for score in by_agreement(task, scores):
+        found = task.agreement[score.name]
+        low_high = "" if found.interval is None else "{:.2f} to {:.2f}".format(*found.interval)
+        value = "undefined" if found.spearman is None else f"{found.spearman:.2f}"
+        table.add_row(*_texts([score.title, value, low_high, f"{found.accuracy:.1%}"]))
+    return table
 
 
 # ------------------------------------------------------------------------ the parts

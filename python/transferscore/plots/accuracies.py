@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
-from transferscore.plots._correlation import correlation_interval, correlation_or_nan
 from transferscore.plots._names import write_names
 from transferscore.plots._plot import (
     BLUE,
@@ -22,7 +21,7 @@ from transferscore.plots._plot import (
     plain,
     tidy,
 )
-from transferscore.ranking import kendall, pearson, spearman, weighted_kendall
+from transferscore.ranking._correlation_interval import correlation_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 Correlation = Literal["spearman", "kendall", "weighted_kendall", "pearson"]
 
-_CORRELATIONS: dict[str, tuple[str, Callable[[ArrayLike, ArrayLike], float]]] = {
-    "spearman": ("Spearman's ρ", spearman),
-    "kendall": ("Kendall's τ", kendall),
-    "weighted_kendall": ("weighted Kendall's τ", weighted_kendall),
-    "pearson": ("Pearson's r", pearson),
+_CORRELATIONS = {
+    "spearman": "Spearman's ρ",
+    "kendall": "Kendall's τ",
+    "weighted_kendall": "weighted Kendall's τ",
+    "pearson": "Pearson's r",
 }
 _MOST_NAMED = 40
 
@@ -57,9 +56,9 @@ def score_against_accuracy(
 ) -> Plot:
     r"""Scores of models against what was measured, with their correlation and its interval.
 
-    The interval is a percentile bootstrap: models are drawn with replacement, n of n. Resamples in
-    which all scores or all accuracies are equal have no correlation and are left out; their number
-    is said. Needs matplotlib: pip install 'transferscore[plot]'.
+    The interval is that of `evaluate_scores`: models are drawn with replacement, n of n, and
+    percentiles moved outwards for few models. Resamples in which all scores or all accuracies are
+    equal have no correlation and are left out; their number is said. Needs matplotlib: pip install 'transferscore[plot]'.
 
     .. math::
 
@@ -125,16 +124,15 @@ def score_against_accuracy(
     x_ends = _checks.drawn_intervals(score_intervals, x, "score_intervals")
     y_ends = _checks.drawn_intervals(accuracy_intervals, y, "accuracy_intervals")
     share = _checks.level(level)
-    word, correlate = _CORRELATIONS[correlation]
+    word = _CORRELATIONS[correlation]
     signed = x if higher_is_better else -x
-    value = correlation_or_nan(correlate, signed, y)
-    interval, left_out = correlation_interval(
-        correlate,
+    value, interval, left_out = correlation_interval(
+        correlation,
         signed,
         y,
-        _checks.generator(random_state),
         n_resamples=n_resamples,
         level=share,
+        random_state=random_state,
     )
 
     figure, ax = canvas(ax, 6.4, 4.8)

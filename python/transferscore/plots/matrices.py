@@ -39,6 +39,7 @@ def heat_map(
     score: str | None = None,
     higher_is_better: bool | None = None,
     colours: Literal["values", "targets"] = "values",
+    kinds: tuple[str, str] = ("source", "target"),
     ax: Axes | None = None,
 ) -> Plot:
     r"""Scores of sources by targets as colours, with the best source of each target framed.
@@ -63,6 +64,8 @@ def heat_map(
         worst source to its best, for scores whose range depends on the target:
 
         .. math:: c_{st} = \frac{S_{st} - \min_s S_{st}}{\max_s S_{st} - \min_s S_{st}}
+    kinds : pair of str, default ("source", "target")
+        What a row and a column are, for the title.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure that is large enough for the names.
 
@@ -89,6 +92,7 @@ def heat_map(
     >>> plot.figure.savefig("scores.png")  # doctest: +SKIP
     """
     _checks.choice(colours, "colours", ("values", "targets"))
+    _checks.two_words(kinds, "kinds")
     values = _checks.cells(getattr(scores, "values", scores), "scores", "n_sources", "n_targets")
     rows = sources if sources is not None else _first(scores, "sources", "index")
     columns = targets if targets is not None else _first(scores, "targets", "columns")
@@ -102,15 +106,15 @@ def heat_map(
     figure, ax = canvas(ax, *cells.size())
     within = colours == "targets"
     mesh = draw_cells(ax, cells, reverse=not (higher or within), ends=(0, 1) if within else None)
-    label = "from the worst source of a target to its best" if within else word
+    label = f"from the worst {kinds[0]} of a {kinds[1]} to its best" if within else word
     add_colour_bar(ax, mesh, label)
     best = _best(values, higher)
     _frame(ax, best)
     missing = int(np.isnan(values).sum())
-    notes = [f"{better(higher)}; framed: the best source of each target"]
+    notes = [f"{better(higher)}; framed: the best {kinds[0]} of each {kinds[1]}"]
     if missing:
         notes.append(f"× no value: {missing:,} of {counted(values.size, 'cell')}")
-    size = f"{counted(len(row_names), 'source')}, {counted(len(column_names), 'target')}"
+    size = f"{counted(len(row_names), kinds[0])}, {counted(len(column_names), kinds[1])}"
     headline(ax, f"{word}: {size}", notes)
     data = {
         "values": values,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transferscore import _checks
+from transferscore._scores import REGISTRY
 from transferscore.plots._plot import (
     BLUE,
     GREY,
@@ -43,6 +43,7 @@ def ranking_plot(
     groups: ArrayLike | None = None,
     score: str | None = None,
     higher_is_better: bool | None = None,
+    kind: str = "candidate",
     ax: Axes | None = None,
 ) -> Plot:
     r"""Candidates by their score, the best on top, with intervals and ties.
@@ -56,7 +57,7 @@ def ranking_plot(
 
     Parameters
     ----------
-    ranking : SourceRanking, mapping of str to float, or array-like of shape (n,)
+    ranking : Ranking, SourceRanking, mapping of str to float, or array-like of shape (n,)
         The scores, in any order; NaN for a candidate without a score, which comes last.
     names : sequence of str, optional
         Names of the candidates, for an array.
@@ -68,6 +69,8 @@ def ranking_plot(
         Name of the score, where `ranking` doesn't bring it.
     higher_is_better : bool, optional
         Which way is good; by default higher.
+    kind : str, default "candidate"
+        What is ranked, for the title.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure that is large enough for the names.
 
@@ -101,7 +104,7 @@ def ranking_plot(
             groups=_checks.groups(groups, len(drawn.values)),
             group_note="candidates that can't be separated",
         )
-    return _draw_ranking(drawn, ax)
+    return _draw_ranking(drawn, kind, ax)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class _Drawn:
 
 
 def _drawn(ranking: Any, names: Sequence[str] | None, score: str, higher: bool) -> _Drawn:
+    if hasattr(ranking, "tie_groups"):
+        return _of_ranking(ranking)
     if hasattr(ranking, "sources"):  # of segmentation tasks; None where rules alone rank
         ranking = {
             source.task.name: np.nan if source.score is None else source.score
@@ -131,7 +136,24 @@ def _drawn(ranking: Any, names: Sequence[str] | None, score: str, higher: bool) 
     return _Drawn(values, labels, none, _equal(values), score, higher)
 
 
-def _draw_ranking(drawn: _Drawn, ax: Axes | None) -> Plot:
+def _of_ranking(ranking: Any) -> _Drawn:
+    """The score that ranks, with its intervals and what it can't separate."""
+    column = ranking.scores.index(ranking.sort_by)
+    numbers = {name: i for i, tied in enumerate(ranking.tie_groups) for name in tied}
+    score = REGISTRY[ranking.sort_by]
+    return _Drawn(
+        ranking.values[:, column],
+        list(ranking.names),
+        ranking.intervals[:, column],
+        np.array([numbers[name] for name in ranking.names]),
+        score.title,
+        score.higher_is_better,
+        f"lines: {100 * ranking.confidence:g} % intervals",
+        "can't be separated from the first of them",
+    )
+
+
+def _draw_ranking(drawn: _Drawn, kind: str, ax: Axes | None) -> Plot:
     signed = drawn.values if drawn.higher else -drawn.values
     order = np.argsort(np.where(np.isnan(signed), np.inf, -signed), kind="stable")
     ranks = _ranks(signed)[order]
@@ -156,7 +178,7 @@ def _draw_ranking(drawn: _Drawn, ax: Axes | None) -> Plot:
         notes.append(f"bars at the right: {drawn.group_note}")
     if np.isnan(values).any():
         notes.append(f"–: no score, {int(np.isnan(values).sum())}")
-    headline(ax, f"{counted(len(labels), 'candidate')} by {drawn.score}", notes)
+    headline(ax, f"{counted(len(labels), kind)} by {drawn.score}", notes)
     data = {
         "names": tuple(full),
         "values": values,
@@ -297,19 +319,32 @@ def _draw_intervals(ax: Axes, ends: Vector, places: NDArray[np.int64]) -> None:
 
 
 def _mark_groups(ax: Axes, groups: NDArray[np.int64]) -> int:
-    """A bar beside the axes for each group of neighbours; how many there are."""
-    starts = np.r_[0, np.flatnonzero(np.diff(groups)) + 1, len(groups)]
-    stretches = [(a, b) for a, b in pairwise(starts) if b - a > 1]
-    for first, behind in stretches:
-        ax.plot(
-            [1.02, 1.02],
-            [first - 0.25, behind - 0.75],
-            transform=ax.get_yaxis_transform(),
-            clip_on=False,
-            color=GREY,
-            linewidth=2.5,
-            solid_capstyle="butt",
-            label="tied",
-        )
-        ax.axhspan(first - 0.5, behind - 0.5, color=PALE, alpha=0.35, linewidth=0, zorder=0)
-    return len(stretches)
+    """Bars beside the axes for each group of several, and how many there are.
+
+    A thin line joins members that others stand between; groups that overlap stand side by side.
+    """
+    joined = [
+        places
+        for group in dict.fromkeys(groups.tolist())
+        if len(places := np.flatnonzero(groups == group)) > 1
+    ]
+    ends: list[int] = []  # of the lanes: the last place that each has taken
+    for places in joined:
+        lane = next((i for i, end in enumerate(ends) if end < places[0]), len(ends))
+        ends[lane : lane + 1] = [int(places[-1])]
+        x = 1.02 + 0.02 * lane
+        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+        style: dict[str, Any] = {
+            "transform": ax.get_yaxis_transform(),
+            "clip_on": False,
+            "color": GREY,
+            "solid_capstyle": "butt",
+        }
+        ax.plot([x, x], [places[0], places[-1]], linewidth=0.8, label="joined", **style)
+        for run in runs:
+            thick = [run[0] - 0.25, run[-1] + 0.25]
+            ax.plot([x, x], thick, linewidth=2.5, label="tied", **style)
+        if len(runs) == 1:
+            shade = (places[0] - 0.5, places[-1] + 0.5)
+            ax.axhspan(*shade, color=PALE, alpha=0.35, linewidth=0, zorder=0)
+    return len(joined)

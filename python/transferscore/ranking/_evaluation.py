@@ -29,6 +29,8 @@ class Agreement:
         Its direction.
     per_task : ndarray of shape (T,)
         The value of each task; NaN where it is not defined, of which a note tells.
+    left_out : int
+        Resamples in which it is not defined.
     """
 
     measure: str
@@ -36,6 +38,7 @@ class Agreement:
     interval: Interval | None
     higher_is_better: bool
     per_task: Vector
+    left_out: int
 
 
 @dataclass(frozen=True)

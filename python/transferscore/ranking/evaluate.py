@@ -150,6 +150,7 @@ def evaluate_scores(
                 interval=_bootstrap.interval(outcome.drawn[0], outcome.n, plan.confidence),
                 higher_is_better=measure.kind.higher_is_better,
                 per_task=outcome.per_task[0],
+                left_out=plan.n_resamples - outcome.drawn.shape[1],
             )
         )
     return Evaluation(
