@@ -264,7 +264,7 @@ def test_few_candidates_and_tasks_are_said():
     four = evaluate_scores([[1, 2, 3, 4]] * 2, [[1, 2, 4, 3]] * 2, measures="spearman")
     assert four.notes == (
         "a task of 4 candidates: not even |rho| = 1 is beyond chance at 5 %",
-        "2 tasks are few: intervals rest on how these happen to differ",
+        "2 tasks are few: intervals are rather too narrow",
     )
     assert json.loads(four.to_json())["critical_spearman"] is None
 

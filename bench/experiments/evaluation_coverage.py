@@ -2,9 +2,9 @@
 
     python bench/experiments/evaluation_coverage.py [--zoos 1000]
 
-Tasks: scores agree with accuracies of 10 candidates to an extent that differs from task to task; the
-truth is the mean Spearman correlation over endless tasks. Candidates: one task, normal scores and
-accuracies; the truth is the correlation of endless candidates. Needs the extra `bench`.
+Tasks: scores agree with accuracies of 10 candidates to an extent that differs from task to task;
+the truth is the mean Spearman correlation over endless tasks. Candidates: one task, normal scores
+and accuracies; the truth is the correlation of endless candidates. Needs the extra `bench`.
 """
 
 from __future__ import annotations

@@ -62,6 +62,9 @@ def zoos(tables: Mapping[str, Mapping[str, Table]]) -> Iterator[Zoo]:
     """The zoos with scores of several candidates and accuracies of the same ones."""
     tllib = dict(tables["examples/model_selection/README.md"])
     accuracies = tllib.pop("finetune_acc")
+    # What is printed there as NCE on DTD is the column of LogME, number by number.
+    assert tllib["nce"]["dtd"] == tllib["logme"]["dtd"]
+    tllib["nce"] = {task: row for task, row in tllib["nce"].items() if task != "dtd"}
     yield Zoo("Ten CNNs, eight data sets (Transfer-Learning-Library)", accuracies, tllib)
     spider = tables["assests/baseline_results.csv"]
     yield Zoo("The same models and accuracies, scores of Model-Spider", accuracies, spider)
@@ -78,9 +81,9 @@ def cell(evaluation: Evaluation, measure: str) -> str:
     """A value with its interval."""
     found = evaluation[measure]
     value = f"{found.value:+.3f}" if measure in MEASURES else f"{found.value:.3f}"
-    return (
-        f"{value} ({found.interval[0]:.3f} to {found.interval[1]:.3f})" if found.interval else value
-    )
+    if found.interval is None:
+        return value
+    return f"{value} ({found.interval[0]:.3f} to {found.interval[1]:.3f})"
 
 
 def table(rows: list[list[str]]) -> str:
@@ -94,7 +97,11 @@ def of_zoo(zoo: Zoo) -> Iterator[str]:
     yield f"### {zoo.title}"
     evaluations = {
         name: evaluate_scores(
-            scores, zoo.accuracies, measures=MEASURES + CHOICE, n_resamples=N_RESAMPLES
+            scores,
+            zoo.accuracies,
+            measures=MEASURES + CHOICE,
+            n_resamples=N_RESAMPLES,
+            missing="drop",
         )
         for name, scores in zoo.scores.items()
     }
@@ -109,20 +116,25 @@ def of_zoo(zoo: Zoo) -> Iterator[str]:
         for name, evaluation in evaluations.items():
             rows.append([TITLES[name], *(cell(evaluation, one) for one in measures)])
         yield table(rows)
-    notes = {note: None for evaluation in evaluations.values() for note in evaluation.notes}
+    notes = dict.fromkeys(first.notes)
+    for name, evaluation in evaluations.items():
+        own = (note for note in evaluation.notes if note not in first.notes)
+        notes.update(dict.fromkeys(f"{TITLES[name]}: {note}" for note in own))
     if notes:
         yield "\n".join(f"- {note}" for note in notes)
     if len(first.tasks) > 1:
-        yield significant(evaluations)
+        yield by_task(evaluations)
     yield compared(zoo)
 
 
-def significant(evaluations: Mapping[str, Evaluation]) -> str:
-    """Spearman in each task, and in how many it is beyond chance."""
+def by_task(evaluations: Mapping[str, Evaluation]) -> str:
+    """Spearman in each task."""
     first = next(iter(evaluations.values()))
     rows = [["Spearman", *first.tasks]]
     for name, evaluation in evaluations.items():
-        rows.append([TITLES[name], *(f"{v:+.2f}" for v in evaluation["spearman"].per_task)])
+        values = dict(zip(evaluation.tasks, evaluation["spearman"].per_task, strict=True))
+        cells = (f"{values[task]:+.2f}" if task in values else "" for task in first.tasks)
+        rows.append([TITLES[name], *cells])
     return table(rows)
 
 
@@ -136,6 +148,7 @@ def compared(zoo: Zoo) -> str:
             zoo.accuracies,
             measures="weighted_kendall",
             n_resamples=N_RESAMPLES,
+            missing="drop",
         )["weighted_kendall"]
         low, high = found.interval or (float("nan"), float("nan"))
         clear = "**" if low > 0 or high < 0 else ""

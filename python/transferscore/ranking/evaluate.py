@@ -133,7 +133,7 @@ def evaluate_scores(
     spearman  0.8571  +0.7714 to +0.9429  higher
     regret    0.0100  +0.0000 to +0.0200  lower
     note: a task of 6 candidates: |rho| must reach 0.886 to be no chance at 5 %
-    note: 2 tasks are few: intervals rest on how these happen to differ
+    note: 2 tasks are few: intervals are rather too narrow
     >>> evaluation["spearman"].per_task
     array([0.94285714, 0.77142857])
     """
@@ -391,7 +391,7 @@ def _small(data: _Tasks, level: float) -> list[str]:
 
 def _few(data: _Tasks) -> list[str]:
     if 1 < len(data.names) < FEW_TASKS:
-        return [f"{len(data.names)} tasks are few: intervals rest on how these happen to differ"]
+        return [f"{len(data.names)} tasks are few: intervals are rather too narrow"]
     return []
 
 
