@@ -183,7 +183,10 @@ def top_of_candidates(names: Sequence[str], sizes: Sequence[int], most: int) -> 
 def tables_of_tasks(
     values: Mapping[str, Any], tasks: Sequence[str] | None, missing: str
 ) -> tuple[tuple[str, ...], list[Vector]]:
-    """Names of T tasks, and matrices (T, n) of one shape, with NaN for what may be missing."""
+    """Names of T tasks, and matrices (T, n) of one shape, with NaN for what may be missing.
+
+    By name, tasks may have candidates of their own: what has no value at all is none of the task's.
+    """
     choice(missing, "missing", ("raise", "drop"))
     named = {name: _by_name(value, name) for name, value in values.items()}
     by_name = [table is not None for table in named.values()]
@@ -202,8 +205,9 @@ def tables_of_tasks(
         rows, columns = ([str(i) for i in range(side)] for side in shape)
     if tasks is not None:
         rows = _task_names(tasks, len(rows))
+    absent = np.all([np.isnan(matrix) for matrix in matrices.values()], axis=0) & all(by_name)
     for name, matrix in matrices.items():
-        _complete(matrix, name, rows, columns, missing)
+        _complete(np.where(absent, 0, matrix), name, rows, columns, missing)
     return tuple(rows), list(matrices.values())
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import transferscore
 from transferscore._scores import RANKS_BY_DEFAULT, Score
-from transferscore.cli._formats import number
+from transferscore._text import number
 from transferscore.cli._report import N_RESAMPLES, DemoModel, DemoReport, DemoTask, by_agreement
 from transferscore.io import printable
 

@@ -58,7 +58,8 @@ def score_against_accuracy(
 
     The interval is that of `evaluate_scores`: models are drawn with replacement, n of n, and
     percentiles moved outwards for few models. Resamples in which all scores or all accuracies are
-    equal have no correlation and are left out; their number is said. Needs matplotlib: pip install 'transferscore[plot]'.
+    equal have no correlation and are left out; their number is said. Needs matplotlib: pip install
+    'transferscore[plot]'.
 
     .. math::
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,102 +39,6 @@ class Agreement:
     higher_is_better: bool
     per_task: Vector
     left_out: int
-
-
-@dataclass(frozen=True)
-class Evaluation(Tabular):
-    """How scores agree with what was measured. Printed, it is a table.
-
-    `evaluation["spearman"]` is one measure.
-
-    Attributes
-    ----------
-    measures : tuple of Agreement
-        One for each measure, in the order in which they were asked for.
-    tasks : tuple of str
-        Names of the tasks.
-    n_candidates : tuple of int
-        Candidates of each task that have a score and a measured value.
-    resampled : "tasks" or "candidates"
-        What the bootstrap draws: candidates where there is one task.
-    n_resamples : int
-        Resamples.
-    confidence : float
-        That of the intervals.
-    critical_spearman : float
-        The rank correlation that unrelated rankings of the fewest candidates reach with a
-        probability of at most 1 - confidence, see `critical_spearman`; infinite where there is
-        none.
-    notes : tuple of str
-        What a reader of the numbers should know.
-    """
-
-    KIND = "evaluation"
-
-    measures: tuple[Agreement, ...]
-    tasks: tuple[str, ...]
-    n_candidates: tuple[int, ...]
-    resampled: str
-    n_resamples: int
-    confidence: float
-    critical_spearman: float
-    notes: tuple[str, ...]
-
-    def __getitem__(self, measure: str) -> Agreement:
-        """The measure of that name; KeyError where it was not asked for."""
-        for one in self.measures:
-            if one.measure == measure:
-                return one
-        raise KeyError(measure)
-
-    def __iter__(self) -> Iterator[Agreement]:
-        """The measures."""
-        return iter(self.measures)
-
-    def _columns(self) -> Mapping[str, Sequence[Any]]:
-        return {
-            "measure": [one.measure for one in self.measures],
-            "value": [one.value for one in self.measures],
-            "lower": [one.interval[0] if one.interval else None for one in self.measures],
-            "upper": [one.interval[1] if one.interval else None for one in self.measures],
-            "higher_is_better": [one.higher_is_better for one in self.measures],
-            "n_tasks": [int(np.isfinite(one.per_task).sum()) for one in self.measures],
-        }
-
-    def _about(self) -> Mapping[str, Any]:
-        return {
-            "resampled": self.resampled,
-            "n_resamples": self.n_resamples,
-            "confidence": self.confidence,
-            "critical_spearman": self.critical_spearman,
-            "notes": self.notes,
-            "tasks": [
-                {
-                    "task": task,
-                    "n_candidates": self.n_candidates[i],
-                    "values": {one.measure: one.per_task[i] for one in self.measures},
-                }
-                for i, task in enumerate(self.tasks)
-            ],
-        }
-
-    def _sheet(self) -> Sheet:
-        rows = [
-            (
-                one.measure,
-                one.value,
-                _range(one.interval),
-                "higher" if one.higher_is_better else "lower",
-            )
-            for one in self.measures
-        ]
-        title = (
-            f"{_plural(len(self.tasks), 'task')}, {candidates_text(self.n_candidates)}; "
-            f"{self.n_resamples} resamples of {self.resampled}"
-        )
-        heading = "Value" if len(self.tasks) == 1 else "Mean"
-        headings = ("Measure", heading, f"{100 * self.confidence:.4g} % interval", "Better")
-        return Sheet(headings, rows, "lrrl", title=title, notes=self.notes)
 
 
 @dataclass(frozen=True)
@@ -175,8 +79,120 @@ class Difference:
     per_task: Vector
 
 
+One = TypeVar("One", Agreement, Difference)
+
+
 @dataclass(frozen=True)
-class Comparison(Tabular):
+class ByMeasure(Tabular, Generic[One]):
+    """What a result of several measures over tasks has, whatever it says of a measure."""
+
+    measures: tuple[One, ...]
+    tasks: tuple[str, ...]
+    n_candidates: tuple[int, ...]
+    resampled: str
+    n_resamples: int
+    confidence: float
+    notes: tuple[str, ...]
+
+    def __getitem__(self, measure: str) -> One:
+        """The measure of that name; KeyError where it was not asked for."""
+        for one in self.measures:
+            if one.measure == measure:
+                return one
+        raise KeyError(measure)
+
+    def __iter__(self) -> Iterator[One]:
+        """The measures."""
+        return iter(self.measures)
+
+    def _bounds(self) -> dict[str, list[float | None]]:
+        return {
+            "lower": [one.interval[0] if one.interval else None for one in self.measures],
+            "upper": [one.interval[1] if one.interval else None for one in self.measures],
+        }
+
+    def _shared(self, values: str) -> dict[str, Any]:
+        """How it was found, and the values of each task under that name."""
+        return {
+            "resampled": self.resampled,
+            "n_resamples": self.n_resamples,
+            "confidence": self.confidence,
+            "notes": self.notes,
+            "tasks": [
+                {
+                    "task": task,
+                    "n_candidates": self.n_candidates[i],
+                    values: {one.measure: one.per_task[i] for one in self.measures},
+                }
+                for i, task in enumerate(self.tasks)
+            ],
+        }
+
+    def _size(self) -> str:
+        low, high = min(self.n_candidates), max(self.n_candidates)
+        candidates = _plural(low, "candidate") if low == high else f"{low} to {high} candidates"
+        tasks = _plural(len(self.tasks), "task")
+        return f"{tasks}, {candidates}; {self.n_resamples} resamples of {self.resampled}"
+
+    def _interval_heading(self) -> str:
+        return f"{100 * self.confidence:.4g} % interval"
+
+
+@dataclass(frozen=True)
+class Evaluation(ByMeasure[Agreement]):
+    """How scores agree with what was measured. Printed, it is a table.
+
+    `evaluation["spearman"]` is one measure.
+
+    Attributes
+    ----------
+    measures : tuple of Agreement
+        One for each measure, in the order in which they were asked for.
+    tasks : tuple of str
+        Names of the tasks.
+    n_candidates : tuple of int
+        Candidates of each task that have a score and a measured value.
+    resampled : "tasks" or "candidates"
+        What the bootstrap draws: candidates where there is one task.
+    n_resamples : int
+        Resamples.
+    confidence : float
+        That of the intervals.
+    critical_spearman : float
+        The rank correlation that unrelated rankings of the fewest candidates reach with a
+        probability of at most 1 - confidence, see `critical_spearman`; infinite where there is
+        none.
+    notes : tuple of str
+        What a reader of the numbers should know.
+    """
+
+    KIND = "evaluation"
+
+    critical_spearman: float
+
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        return {
+            "measure": [one.measure for one in self.measures],
+            "value": [one.value for one in self.measures],
+            **self._bounds(),
+            "higher_is_better": [one.higher_is_better for one in self.measures],
+            "n_tasks": [int(np.isfinite(one.per_task).sum()) for one in self.measures],
+        }
+
+    def _about(self) -> Mapping[str, Any]:
+        return {"critical_spearman": self.critical_spearman, **self._shared("values")}
+
+    def _sheet(self) -> Sheet:
+        rows = [
+            (one.measure, one.value, _range(one.interval), _better(one)) for one in self.measures
+        ]
+        value = "Value" if len(self.tasks) == 1 else "Mean"
+        headings = ("Measure", value, self._interval_heading(), "Better")
+        return Sheet(headings, rows, "lrrl", title=self._size(), notes=self.notes)
+
+
+@dataclass(frozen=True)
+class Comparison(ByMeasure[Difference]):
     """Two scores on the same tasks. Printed, it is a table.
 
     `comparison["spearman"]` is one measure.
@@ -204,53 +220,19 @@ class Comparison(Tabular):
     KIND = "comparison"
 
     names: tuple[str, str]
-    measures: tuple[Difference, ...]
-    tasks: tuple[str, ...]
-    n_candidates: tuple[int, ...]
-    resampled: str
-    n_resamples: int
-    confidence: float
-    notes: tuple[str, ...]
-
-    def __getitem__(self, measure: str) -> Difference:
-        """The measure of that name; KeyError where it was not asked for."""
-        for one in self.measures:
-            if one.measure == measure:
-                return one
-        raise KeyError(measure)
-
-    def __iter__(self) -> Iterator[Difference]:
-        """The measures."""
-        return iter(self.measures)
 
     def _columns(self) -> Mapping[str, Sequence[Any]]:
-        plain = ("p_a_better", "p_equal", "wins", "ties", "losses", "higher_is_better")
+        def columns(*names: str) -> dict[str, list[Any]]:
+            return {name: [getattr(one, name) for one in self.measures] for name in names}
+
         return {
-            **{
-                name: [getattr(one, name) for one in self.measures]
-                for name in ("measure", "a", "b", "difference")
-            },
-            "lower": [one.interval[0] if one.interval else None for one in self.measures],
-            "upper": [one.interval[1] if one.interval else None for one in self.measures],
-            **{name: [getattr(one, name) for one in self.measures] for name in plain},
+            **columns("measure", "a", "b", "difference"),
+            **self._bounds(),
+            **columns("p_a_better", "p_equal", "wins", "ties", "losses", "higher_is_better"),
         }
 
     def _about(self) -> Mapping[str, Any]:
-        return {
-            "names": self.names,
-            "resampled": self.resampled,
-            "n_resamples": self.n_resamples,
-            "confidence": self.confidence,
-            "notes": self.notes,
-            "tasks": [
-                {
-                    "task": task,
-                    "n_candidates": self.n_candidates[i],
-                    "differences": {one.measure: one.per_task[i] for one in self.measures},
-                }
-                for i, task in enumerate(self.tasks)
-            ],
-        }
+        return {"names": self.names, **self._shared("differences")}
 
     def _sheet(self) -> Sheet:
         a, b = self.names
@@ -264,26 +246,16 @@ class Comparison(Tabular):
                 f"{one.p_a_better:.1%}",
                 f"{one.p_equal:.1%}",
                 f"{one.wins}/{one.ties}/{one.losses}",
-                "higher" if one.higher_is_better else "lower",
+                _better(one),
             )
             for one in self.measures
         ]
         headings = (
-            *("Measure", a, b, f"{a} - {b}", f"{100 * self.confidence:.4g} % interval"),
+            *("Measure", a, b, f"{a} - {b}", self._interval_heading()),
             *(f"P({a} better)", "P(equal)", "Wins/ties/losses", "Better"),
         )
-        title = (
-            f"{a} against {b}: {_plural(len(self.tasks), 'task')}, "
-            f"{candidates_text(self.n_candidates)}; {self.n_resamples} resamples of "
-            f"{self.resampled}"
-        )
+        title = f"{a} against {b}: {self._size()}"
         return Sheet(headings, rows, "lrrrrrrrl", title=title, notes=self.notes)
-
-
-def candidates_text(sizes: Sequence[int]) -> str:
-    """How many candidates the tasks have, in words."""
-    low, high = min(sizes), max(sizes)
-    return _plural(low, "candidate") if low == high else f"{low} to {high} candidates"
 
 
 def _plural(count: int, noun: str) -> str:
@@ -292,3 +264,7 @@ def _plural(count: int, noun: str) -> str:
 
 def _range(interval: Interval | None) -> str | None:
     return f"{interval[0]:+.4f} to {interval[1]:+.4f}" if interval else None
+
+
+def _better(one: Agreement | Difference) -> str:
+    return "higher" if one.higher_is_better else "lower"

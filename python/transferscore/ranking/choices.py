@@ -229,6 +229,9 @@ def _all_left_out(tied: Whole, passed: Whole, fits: Whole) -> Vector:
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, tied.max() + 1)))])
     remain = tied - passed
     possible = remain >= fits
-    log = logs[remain] - logs[np.where(possible, remain - fits, 0)] - logs[tied] + logs[tied - fits]
-    found: Vector = np.where(possible, np.exp(np.minimum(log, 0)), 0)
+    # Exactly 0 where none has passed: the two brackets are the same then.
+    log = (logs[remain] - logs[np.where(possible, remain - fits, 0)]) - (
+        logs[tied] - logs[tied - fits]
+    )
+    found: Vector = np.where(possible, np.exp(log), 0)
     return found

@@ -80,7 +80,7 @@ def evaluate_scores(
     scores : array-like of shape (n,) or (T, n), mapping or data frame
         Score of each of n candidates in each of T tasks; higher is better. Or
         {task: {candidate: score}}, {candidate: score}, or a pandas data frame with tasks as rows:
-        these are brought together by name.
+        these are brought together by name, and tasks may have candidates of their own.
     measured : as `scores`
         What was measured for each, such as accuracy; higher is better.
     measures : str or sequence of str, optional
@@ -133,7 +133,7 @@ def evaluate_scores(
     spearman  0.8571  +0.7714 to +0.9429  higher
     regret    0.0100  +0.0000 to +0.0200  lower
     note: a task of 6 candidates: |rho| must reach 0.886 to be no chance at 5 %
-    note: 2 tasks are few: intervals rest on how these happen to differ
+    note: 2 tasks are few: intervals are rather too narrow
     >>> evaluation["spearman"].per_task
     array([0.94285714, 0.77142857])
     """
@@ -311,13 +311,15 @@ class _Outcome:
 def _tasks(given: Mapping[str, Values], tasks: Sequence[str] | None, missing: Missing) -> _Tasks:
     """Tasks with at least two candidates that have all values."""
     names, tables = _checks.tables_of_tasks(given, tasks, missing)
-    complete = np.all([np.isfinite(table) for table in tables], axis=0)
+    n_known = np.sum([np.isfinite(table) for table in tables], axis=0)
+    complete: NDArray[np.bool_] = n_known == len(tables)
     enough = np.flatnonzero(complete.sum(axis=1) >= 2)
     if not len(enough):
         raise _checks.no_task_left(given)
     notes = []
-    if n_missing := int((~complete[enough]).sum()):
-        pairs = f"{n_missing} of {complete[enough].size} pairs of task and candidate"
+    n_pairs = int(np.sum(n_known[enough] > 0))
+    if n_missing := n_pairs - int(complete[enough].sum()):
+        pairs = f"{n_missing} of {n_pairs} pairs of task and candidate"
         notes.append(f"{pairs} have no value and are left out")
     left_out = [name for i, name in enumerate(names) if i not in enough]
     if left_out:
@@ -349,7 +351,7 @@ def _outcome(measure: Measure, data: _Tasks, plan: _Plan, notes: list[str]) -> _
     if not defined.all():
         names = [name for name, known in zip(data.names, defined, strict=True) if not known]
         notes.append(f"{measure.name} leaves out {_listed(names)}: {measure.undefined}")
-    values = per_task[:, defined].mean(axis=1)
+    values = np.array([row[defined].mean() for row in per_task])
     n = int(defined.sum())
     if len(data.values) > 1:
         means = [_bootstrap.means(row[defined], plan.n_resamples, plan.seed) for row in per_task]
@@ -390,7 +392,7 @@ def _small(data: _Tasks, level: float) -> list[str]:
 
 def _few(data: _Tasks) -> list[str]:
     if 1 < len(data.names) < FEW_TASKS:
-        return [f"{len(data.names)} tasks are few: intervals rest on how these happen to differ"]
+        return [f"{len(data.names)} tasks are few: intervals are rather too narrow"]
     return []
 
 
