@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import json
@@ -50,6 +51,7 @@ def tasks(n_tasks: int = TASKS, n: int = N) -> dict[str, np.ndarray]:
     return labels
 
 
+@functools.cache
 def singles(score=h_score, n_models: int = MODELS, n_tasks: int = TASKS) -> np.ndarray:
     rows = models(n_models).values()
     return np.array([[score(X, y) for y in tasks(n_tasks).values()] for X in rows])
@@ -665,7 +667,10 @@ def test_csv_has_a_row_for_each_pair():
 def cluster():
     distributed = pytest.importorskip("distributed", reason="needs Dask's distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as local, distributed.Client(local) as client:
+    with (
+        distributed.LocalCluster(**options) as local,
+        distributed.Client(local, set_as_default=False) as client,
+    ):
         yield client
 
 
@@ -733,15 +738,29 @@ def test_statistics_of_a_dask_array():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_statistics_outlive_a_worker(cluster):
+def test_statistics_outlive_a_worker(cluster, tmp_path):
+    import dask
+
     _, _, of_X, of_y = blocks()
-    expected = FeatureStatistics.of_dask(of_X, of_y)  # in threads: no client is asked there
-    slow = of_X.map_blocks(lambda block: time.sleep(0.03) or block, dtype=of_X.dtype)
-    killer = threading.Timer(0.2, kill_a_worker, [cluster])
+    expected = FeatureStatistics.of_dask(of_X, of_y)  # in threads of this process
+
+    def slowly(block):
+        (tmp_path / str(os.getpid())).touch()
+        time.sleep(0.03)
+        return block
+
+    def kill():
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        kill_a_worker(cluster)
+
+    killer = threading.Thread(target=kill)
     killer.start()
-    with cluster.as_current():
+    with dask.config.set(scheduler=cluster):
+        slow = of_X.map_blocks(slowly, meta=np.empty((0, 0)))
         found = FeatureStatistics.of_dask(slow, of_y)
     killer.join()
+    assert str(os.getpid()) not in {path.name for path in tmp_path.iterdir()}
     assert found.covariance.tobytes() == expected.covariance.tobytes()
     assert found.h_score() == expected.h_score()
 

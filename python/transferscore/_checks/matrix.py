@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-import numpy as np
+from transferscore._checks.numbers import finite_result
 
 
 def named_data(value: object, name: str) -> dict[str, Any]:
@@ -118,16 +118,7 @@ def no_entry(where: str, other: str) -> ValueError:
 
 def score_of_result(value: Any) -> float:
     """A finite number, or that of a result."""
-    number = getattr(value, "score", getattr(value, "value", value))
-    try:
-        result = float(number)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"the score must be a number or a result with `score`, got {type(value).__name__}"
-        ) from None
-    if not np.isfinite(result):
-        raise ValueError(f"the score must be finite, got {result}")
-    return result
+    return finite_result(value, "the score")
 
 
 def executor_kind(value: object) -> TypeError:

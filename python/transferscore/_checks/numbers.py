@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Sequence
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -106,3 +106,17 @@ def number(value: object, name: str) -> float:
     if not np.isfinite(float(value)):
         raise ValueError(f"`{name}` must be finite, got {value!r}")
     return float(value)
+
+
+def finite_result(value: Any, subject: str) -> float:
+    """A finite number, or that of a result."""
+    number = getattr(value, "score", getattr(value, "value", value))
+    try:
+        result = float(number)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{subject} must be a number or a result with `score`, got {type(value).__name__}"
+        ) from None
+    if not np.isfinite(result):
+        raise ValueError(f"{subject} must be finite, got {result}")
+    return result

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transferscore._checks.numbers import choice
+from transferscore._checks.numbers import choice, finite_result
 
 DROP, ORDER, OFF = RULES = ("drop", "order", "off")
 
@@ -131,17 +131,7 @@ def samples_of_source(value: object, source: str, needed: Iterable[str]) -> dict
 
 def score_of_source(value: object, source: str) -> float:
     """A finite number."""
-    number = getattr(value, "score", value)
-    try:
-        result = float(number)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"the score of {source!r} must be a number or a result with `score`, got "
-            f"{type(value).__name__}"
-        ) from None
-    if not np.isfinite(result):
-        raise ValueError(f"the score of {source!r} must be finite, got {result}")
-    return result
+    return finite_result(value, f"the score of {source!r}")
 
 
 def score_regression(value: object, kind: type) -> None:

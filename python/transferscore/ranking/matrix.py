@@ -237,8 +237,8 @@ def score_matrix(
     h_score of 2 sources x 2 targets; higher is better
     source        animals  day or night
     ------------  -------  ------------
-    sees animals   0.6054        0.0234
-    sees light     0.0480        0.3506
+    sees animals   0.4875        0.0064
+    sees light     0.0201        0.3492
     >>> matrix.best_sources()
     {'animals': ('sees animals',), 'day or night': ('sees light',)}
     """
