@@ -335,6 +335,16 @@ def test_numeric_columns(parquet):
     refused(path, "must hold real numbers, column 'a' holds string")
 
 
+def test_names_of_rows_are_no_feature(tmp_path):
+    """As pandas stores them."""
+    columns = extra("pyarrow").table({"a": X[:, 0], "labels": Y, "rows": Y + 7})
+    metadata = {"pandas": json.dumps({"index_columns": ["rows", {"kind": "range"}]})}
+    path = tmp_path / "x.parquet"
+    extra("pyarrow.parquet").write_table(columns.replace_schema_metadata(metadata), path)
+    np.testing.assert_array_equal(load_features(path), X[:, :1])
+    np.testing.assert_array_equal(load_labels(path, key="rows"), Y + 7)
+
+
 @pytest.mark.parametrize("kind", ["list", "large list", "fixed"])
 def test_a_column_of_lists(parquet, kind):
     arrow = extra("pyarrow")

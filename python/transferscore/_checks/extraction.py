@@ -1,6 +1,5 @@
 """What networks, loaders and folders must be for features to be extracted."""
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ def layer_patterns(layers: object) -> list[str]:
 
 def unknown_layer(pattern: str, names: Collection[str]) -> ValueError:
     """The error where no module has this name; it lists those that are near."""
+    import difflib
+
     near = difflib.get_close_matches(pattern, names, n=_SHOWN, cutoff=0.3) or list(names)[:_SHOWN]
     kind = "match" if any(sign in pattern for sign in "*?[") else "name"
     shown = ", ".join(map(repr, near)) or "none"

@@ -40,6 +40,9 @@ def read(path: Path, name: str, role: Role) -> Iterator[Stored]:
             types = {field.name: _plain(field.type) for field in file.schema_arrow}
             if len(types) < len(file.schema_arrow):
                 raise error(name, "must have columns of different names, has two of one")
+            if not role.asked:  # pandas stores the names of rows as a column, too
+                index = (file.schema_arrow.pandas_metadata or {}).get("index_columns", [])
+                types = {column: kind for column, kind in types.items() if column not in index}
             if role.ndims == (1,):
                 column = choose(list(types), name, role)
                 if _is_text(arrow, types[column]):
