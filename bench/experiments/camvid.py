@@ -264,11 +264,14 @@ def run(experiment: Experiment, jobs: int) -> None:
         print(f"{time.perf_counter() - begin:5.0f} s  {what}", file=sys.stderr, flush=True)
 
     todo = [*sources, *SEQUENCES]
-    # Fresh processes: threads of PyTorch and OpenMP don't live through a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        for name in pool.map(_job, [experiment] * len(todo), todo):
-            say(f"measured {name}")
+    if jobs == 1:
+        for job in todo:
+            say(f"measured {_job(experiment, job)}")
+    else:  # fresh processes: threads of PyTorch and OpenMP don't live through a fork
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            for name in pool.map(_job, [experiment] * len(todo), todo):
+                say(f"measured {name}")
     torch.set_num_threads(1)
     for source in sources:
         for sequence in source.targets:
@@ -317,10 +320,7 @@ class Results:
         }
         return cls(
             sources,
-            {
-                of: np.mean([[r[of] for r in runs] for runs in scratch], axis=1)
-                for of in scratch[0][0]
-            },
+            scratch,
             measures,
             scores,
             {place: np.array(pixels, float) for place, pixels in available.items()},
@@ -328,13 +328,21 @@ class Results:
 
 
 def within_targets(of: Correlation, scores: Values, outcome: Values, networks: Values) -> float:
-    """Correlation over the networks of a target, the mean over targets."""
+    """Correlation over the networks of a target, the mean over targets.
+
+    Targets without an order don't count, such as one of whose networks a single one was drawn.
+    """
     found = []
     for x, y in zip(scores[networks].T, outcome[networks].T, strict=True):
         there = np.isfinite(y)
-        if np.ptp(y[there]) > 0 < np.ptp(x[there]):
-            found.append(of(x[there], y[there]))
-    return float(np.mean(found))
+        found.append(_if_they_vary(of, x[there], y[there]))
+    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+
+def _if_they_vary(of: Correlation, x: Values, y: Values) -> float:
+    """A correlation, nan where there is none."""
+    varies = all(len(np.unique(values)) > 1 for values in (x, y))
+    return of(x, y) if varies else float("nan")
 
 
 def over_pairs(sources: Sequence[Source], values: Values) -> Values:
@@ -346,7 +354,7 @@ def over_pairs(sources: Sequence[Source], values: Values) -> Values:
 
 def interval(value: float, drawn: Sequence[float]) -> str:
     """A value with its 95 % interval by the bootstrap."""
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
@@ -426,10 +434,8 @@ class _Over:
 
     def __call__(self, of: Correlation, scores: Values) -> tuple[float, Values]:
         x = over_pairs(self.sources, scores)
-        some = [pairs for pairs in self.drawn if len(np.unique(x[pairs])) > 1]
-        drawn = np.full(len(self.drawn), np.nan)
-        drawn[: len(some)] = [of(x[pairs], self.outcome[pairs]) for pairs in some]
-        return of(x, self.outcome), drawn
+        drawn = [_if_they_vary(of, x[pairs], self.outcome[pairs]) for pairs in self.drawn]
+        return _if_they_vary(of, x, self.outcome), np.array(drawn)
 
 
 def _correlations(results: Results, statistic: _Within | _Over, of: Correlation) -> str:
