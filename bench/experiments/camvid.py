@@ -44,6 +44,7 @@ from camvid_transfer import (
     tuned,
     with_new_head,
 )
+from report_table import table
 
 from transferscore import score_pixels, segmentation_otce
 from transferscore.ranking import kendall, spearman
@@ -356,12 +357,6 @@ def interval(value: float, drawn: Sequence[float]) -> str:
     """A value with its 95 % interval by the bootstrap."""
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
-def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    rule = ["---"] * len(header)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
 
 
 def report(results: Results) -> Iterator[str]:
