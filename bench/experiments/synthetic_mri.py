@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from report_table import table
 from scipy.stats import spearmanr
 from synthetic_brain import MATTER, REGIONS, SPACING, TASKS, TUMOUR
 from synthetic_transfer import Network, Scans, make_scans, measured_dice, samples
@@ -138,12 +139,6 @@ def interval(values: Sequence[float] | Values) -> str:
     drawn = np.random.default_rng(0).integers(len(x), size=(N_BOOTSTRAP, len(x)))
     low, high = np.percentile(x[drawn].mean(axis=1), [2.5, 97.5])
     return f"{x.mean():+.3f} ({low:+.3f} to {high:+.3f})"
-
-
-def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    rule = ["---"] * len(header)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
 
 
 Group = Callable[[Row, SegmentationTask], bool]
