@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> Outcome:
 
     write = printer(args.form)
     try:
-        scores, (measured,) = _read(args.scores), _of_one_column(_read(args.accuracies), args)
+        scores = read_columns(args.scores)
+        measured = the_accuracies(read_columns(args.accuracies), args.accuracies)
         scores = _turned(scores, args.lower_is_better)
     except FileError as error:
         raise CommandError(str(error)) from error
@@ -196,7 +197,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _read(path: str) -> dict[str, Values]:
+def read_columns(path: str) -> dict[str, Values]:
     """The columns of numbers of a CSV file, each by task and model."""
     from transferscore.io import FileError, printable
 
@@ -244,17 +245,18 @@ def _add_row(found: dict[str, Values], row: Mapping[str, str], where: str) -> No
             ) from None
 
 
-def _of_one_column(columns: dict[str, Values], args: argparse.Namespace) -> Sequence[Values]:
+def the_accuracies(columns: dict[str, Values], path: str) -> Values:
+    """The column called accuracy, or the only one."""
     from transferscore.io import FileError, printable
 
     if "accuracy" in columns:
-        return [columns["accuracy"]]
+        return columns["accuracy"]
     if len(columns) > 1:
         raise FileError(
-            f"'{printable(args.accuracies)}' must have one column of numbers, or one called "
-            f"accuracy, has {printable(', '.join(columns))}"
+            f"'{printable(path)}' must have one column of numbers, or one called accuracy, has "
+            f"{printable(', '.join(columns))}"
         )
-    return list(columns.values())
+    return next(iter(columns.values()))
 
 
 def _turned(scores: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import transferscore
 from transferscore import _scores
-from transferscore.cli import _completion, _evaluate, _extract, _matrix, _otce, _select
+from transferscore.cli import (
+    _completion,
+    _evaluate,
+    _extract,
+    _matrix,
+    _otce,
+    _plot,
+    _select,
+)
 from transferscore.cli._options import (
     add_command,
     add_forms,
@@ -63,7 +71,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rankings = {"rank": _add_rank(commands), "pixels": _add_pixels(commands)}
-    for command in (_otce, _matrix, _select, _evaluate, _extract, _completion):
+    for command in (_otce, _matrix, _select, _evaluate, _plot, _extract, _completion):
         command.add(commands)
     _add_demo(commands)
     doctor = "print version, processor, threads and what else helps a bug report"

@@ -47,7 +47,7 @@ class ScoreMatrix(Tabular):
         Why (source, target) could not be scored.
     """
 
-    KIND = "score_matrix"
+    KIND = "score-matrix"
 
     values: NDArray[np.float64]
     sources: tuple[str, ...]
