@@ -170,6 +170,19 @@ def test_files_and_maps_equal_arrays(tmp_path):
     assert isinstance(pickle.loads(watched.pickles[2])[1].of_source["features"], Mapped)
 
 
+def test_data_sets_and_lists_equal_arrays(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="needs h5py")
+    X, y = models(2, 700), tasks(2, 700)
+    with h5py.File(tmp_path / "X.h5", "w") as file:
+        stored = {name: file.create_dataset(name, data=values) for name, values in X.items()}
+        given = score_matrix(stored, y, log=tmp_path / "stored")
+        elsewhere = score_matrix(stored, y, executor=Watched())
+    expected = score_matrix(X, {name: list(labels) for name, labels in y.items()})
+    assert given.values.tobytes() == elsewhere.values.tobytes() == expected.values.tobytes()
+    score_matrix(X, y, log=tmp_path / "arrays")
+    assert (tmp_path / "stored").read_bytes() == (tmp_path / "arrays").read_bytes()
+
+
 @pytest.mark.parametrize(
     "view",
     [

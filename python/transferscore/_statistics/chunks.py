@@ -15,7 +15,7 @@ CHUNK = 2**26  # bytes read at once
 def chunks(matrix: Any, labels: ArrayLike) -> Iterator[tuple[int, Any, Any]]:
     """(first row, rows, labels): a matrix that is in memory as it is, any other in chunks."""
     mapped = _mapped(matrix)
-    if (mapped is None and not _is_stored(matrix)) or len(matrix.shape) != 2 or 0 in matrix.shape:
+    if (mapped is None and not is_stored(matrix)) or len(matrix.shape) != 2 or 0 in matrix.shape:
         yield 0, matrix, labels
         return
     n, d = matrix.shape
@@ -34,7 +34,7 @@ def _mapped(matrix: Any) -> Any:
     return matrix if isinstance(matrix, np.memmap) else None
 
 
-def _is_stored(matrix: Any) -> bool:
+def is_stored(matrix: Any) -> bool:
     """Whether this gives rows on request, as data sets of HDF5 and zarr do, and is no array."""
     return (
         not isinstance(matrix, np.ndarray)

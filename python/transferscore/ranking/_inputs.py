@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transferscore import _checks, io
+from transferscore._statistics.chunks import is_stored
 
 SMALL = 2**10  # bytes: an array that a job may carry
 CHUNK = 2**24  # bytes that are hashed or copied at once
@@ -153,16 +154,6 @@ def mapped_part(value: Any) -> Mapped | None:
     # A mapping begins at a whole page before the array that was asked for.
     start = base.offset + _address(value) - _address(base)
     return Mapped(os.path.abspath(base.filename), start, value.dtype, value.shape, value.strides)
-
-
-def is_stored(value: Any) -> bool:
-    """Whether this gives rows on request, as data sets of HDF5 and zarr do, and is no array."""
-    return (
-        hasattr(value, "shape")
-        and hasattr(value, "dtype")
-        and not hasattr(value, "__array_interface__")
-        and not hasattr(value, "__dlpack__")
-    )
 
 
 def digest(value: Any, name: str) -> str:
