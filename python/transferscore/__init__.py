@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from transferscore.pixels.score_map import score_map
     from transferscore.pixels.score_pixels import score_pixels
     from transferscore.pixels.segmentation_otce import segmentation_otce
-    from transferscore.ranking import footrule
+    from transferscore.ranking import Ranking, footrule, rank
 else:
 
     def __getattr__(name: str) -> Any:
@@ -127,6 +127,7 @@ __all__ = [
     "PixelSample",
     "PixelScores",
     "PredictionStatistics",
+    "Ranking",
     "RegionRelation",
     "RegionRelations",
     "Score",
@@ -169,6 +170,7 @@ __all__ = [
     "parc",
     "pixel_h_score",
     "quantise_pixels",
+    "rank",
     "region_relations",
     "sample_pixels",
     "score_all",

@@ -7,5 +7,6 @@ from transferscore.ranking.evaluate import (
     spearman,
     weighted_kendall,
 )
+from transferscore.ranking.ranked import Ranking, rank
 
-__all__ = ["footrule", "kendall", "pearson", "spearman", "weighted_kendall"]
+__all__ = ["Ranking", "footrule", "kendall", "pearson", "rank", "spearman", "weighted_kendall"]
