@@ -75,8 +75,8 @@ class Plan:
         multinomial = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_resamples)
         weights = 1 + STEP * (multinomial - 1.0)
         together = (weights * np.bincount(groups)).sum(axis=1, keepdims=True)
-        weights = np.asarray(weights * (len(ids) / together), np.float64)
-        return cls(groups, weights, n_threads)
+        kept: Matrix = np.multiply(weights, len(ids) / together, dtype=np.float64)
+        return cls(groups, kept, n_threads)
 
     @property
     def n_groups(self) -> int:
@@ -98,11 +98,15 @@ class Plan:
         return found | self._of_samples_left_out(again, X, ids)
 
     def _of_draws(self, names: list[str], sums: "GroupSums") -> dict[str, Matrix]:
+        if not names:
+            return {}
         R, G = self.weights.shape
         scale = np.sqrt(G / (G - 1) / (R - 1)) / STEP
         return _centred(names, self._scored(names, sums, self.weights), float(scale))
 
     def _of_sums_left_out(self, names: list[str], sums: "GroupSums") -> dict[str, Matrix]:
+        if not names:
+            return {}
         G = self.n_groups
         return _centred(names, self._scored(names, sums, 1 - np.eye(G)), _jackknife(G))
 
@@ -122,8 +126,6 @@ class Plan:
 
     def _scored(self, names: list[str], sums: "GroupSums", weights: Matrix) -> Matrix:
         """Scores (R, S) of merges with these weights (R, G)."""
-        if not names:
-            return np.empty((len(weights), 0))
 
         def values(statistics: FeatureStatistics) -> list[float]:
             with _threads.num_threads(1):
