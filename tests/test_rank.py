@@ -114,16 +114,35 @@ def test_classes_that_groups_lack():
 
 
 def test_jackknife_is_leaving_groups_out(models, labels):
-    ids = labels.astype(np.int32)
-    plan = Plan.drawn(ids, 6, 0, 3, 1)
+    plan = Plan.drawn(labels.astype(np.int32), 6, 0, 3, 1)
     X = models["middle"]
-    found = plan.deviations(["logme", "gbc"], X, ids)
-    for name in ("logme", "gbc"):
-        score = getattr(transferscore, name)
-        rest = [plan.groups != g for g in range(6)]
-        values = np.array([score(X[keep], labels[keep]) for keep in rest])
-        expected = np.sqrt(5 / 6) * (values - values.mean())
-        assert found[name] == pytest.approx(expected, rel=1e-7, abs=1e-12)
+    found = plan.deviations(["logme"], X, labels.astype(np.int32))["logme"]
+    rest = [plan.groups != g for g in range(6)]
+    values = np.array([transferscore.logme(X[keep], labels[keep]) for keep in rest])
+    expected = np.sqrt(5 / 6) * (values - values.mean())
+    assert found == pytest.approx(expected, rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_groups", [2, 5, 6])
+def test_other_scores_are_of_halves(models, labels, n_groups):
+    plan = Plan.drawn(labels.astype(np.int32), n_groups, 0, 3, 1)
+    X = models["middle"]
+    found = plan.deviations(["gbc"], X, labels.astype(np.int32))["gbc"]
+    kept = n_groups - n_groups // 2
+    assert (plan.halves.sum(axis=1) == kept).all()
+    taken = [half[plan.groups] for half in plan.halves]
+    values = np.array([transferscore.gbc(X[rows], labels[rows]) for rows in taken])
+    expected = np.sqrt(kept / (n_groups - kept)) * np.std(values, ddof=1)
+    assert np.sqrt((found**2).sum()) == pytest.approx(expected, rel=REORDERED)
+
+
+def test_halves_estimate_the_variance_of_a_mean():
+    """Of a mean, theory says what the error is: the deviation of groups over the root of G."""
+    values = np.random.default_rng(0).normal(size=(320, 1))
+    plan = Plan.drawn(np.zeros(320, np.int32), 32, 0, 0, 1)
+    means = np.array([values[plan.groups == g].mean() for g in range(32)])
+    halves = np.array([means[half].mean() for half in plan.halves])
+    assert halves.std(ddof=1) == pytest.approx(means.std(ddof=1) / np.sqrt(32), rel=0.3)
 
 
 # The ranking

@@ -3,7 +3,7 @@
 Models of known quality score many samples of one task. The truth that intervals should hold is the
 mean score over all samples drawn (docs/ranking.md says why, and has the tables).
 
-    python bench/experiments/simulated_zoos.py            # the tables, some twenty minutes
+    python bench/experiments/simulated_zoos.py            # the tables, some ten minutes
     python bench/experiments/simulated_zoos.py --repeats 40
 """
 
@@ -180,7 +180,7 @@ def _ties(zoo: Zoo, found: Outcome) -> str:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=400)
+    parser.add_argument("--repeats", type=int, default=300)
     for line in tables(parser.parse_args().repeats):
         print(line, flush=True)
 

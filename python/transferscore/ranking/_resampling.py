@@ -24,9 +24,10 @@ from transferscore._statistics.features import (
 Matrix = NDArray[np.float64]
 Groups = NDArray[np.int64]  # (n,) the group of each sample
 
-# What a factor for each resample gives; LogME and the effective rank take a tridiagonal form, some
-# twenty times as long, and are asked for each group instead.
-CHEAP = ("h_score", "h_score_shrinkage", "linear_mse", "lfc")
+# Scores of which resamples are drawn: a factor each. Others of the same sums leave out each group
+# once: LogME takes a tridiagonal form, some twenty times as long, and the intensity of Ledoit and
+# Wolf is made for samples that count alike, of others its errors come out too large by a third.
+DRAWN = ("h_score", "linear_mse", "lfc")
 
 # How far a resample's weights lie from 1, as a share of those of the plain bootstrap. At 1 groups
 # are repeated and left out, and scores of many features rise with every sample that is seen twice.
@@ -57,12 +58,15 @@ class Plan:
     weights : ndarray of shape (R, G)
         Of each resample, the weights of the groups, which keep the number of samples; no row where
         every group is left out once.
+    halves : ndarray of shape (G, G)
+        Of each of G half samples, the groups that are taken.
     n_threads : int
         Resamples that are scored at once.
     """
 
     groups: Groups
     weights: Matrix
+    halves: NDArray[np.bool_]
     n_threads: int
 
     @classmethod
@@ -76,7 +80,8 @@ class Plan:
         weights = 1 + STEP * (multinomial - 1.0)
         together = (weights * np.bincount(groups)).sum(axis=1, keepdims=True)
         kept: Matrix = np.multiply(weights, len(ids) / together, dtype=np.float64)
-        return cls(groups, kept, n_threads)
+        places = np.random.default_rng([seed, 2]).random((n_groups, n_groups)).argsort(axis=1)
+        return cls(groups, kept, places >= n_groups // 2, n_threads)
 
     @property
     def n_groups(self) -> int:
@@ -88,14 +93,14 @@ class Plan:
     ) -> dict[str, Matrix]:
         """For each score, how resamples deviate: the squares add up to the score's variance."""
         of_sums = [name for name in names if name in OF_SUMS]
-        drawn = [name for name in of_sums if name in CHEAP and len(self.weights)]
+        drawn = [name for name in of_sums if name in DRAWN and len(self.weights)]
         left_out = [name for name in of_sums if name not in drawn]
         found: dict[str, Matrix] = {}
         if of_sums:
             sums = GroupSums.of(X, ids, self.groups, self.n_threads)
             found |= self._of_draws(drawn, sums) | self._of_sums_left_out(left_out, sums)
         again = [name for name in names if name not in OF_SUMS]
-        return found | self._of_samples_left_out(again, X, ids)
+        return found | self._of_halves(again, X, ids)
 
     def _of_draws(self, names: list[str], sums: "GroupSums") -> dict[str, Matrix]:
         if not names:
@@ -110,19 +115,26 @@ class Plan:
         G = self.n_groups
         return _centred(names, self._scored(names, sums, 1 - np.eye(G)), _jackknife(G))
 
-    def _of_samples_left_out(
-        self, names: list[str], X: Floats, ids: NDArray[np.int32]
-    ) -> dict[str, Matrix]:
-        G = self.n_groups
-        values = np.empty((G, len(names)))
-        for g in range(G if names else 0):
-            rest = self.groups != g
-            arguments = X[rest], ids[rest]
-            values[g] = [
+    def _of_halves(self, names: list[str], X: Floats, ids: NDArray[np.int32]) -> dict[str, Matrix]:
+        """Scores that are computed anew, of half of the groups each time; no sample is repeated.
+
+        Neighbours and mixtures jump: leaving out one group would multiply that by the number of
+        groups, and a repeated sample would be its own neighbour.
+        """
+        if not names:
+            return {}
+        R, left_out = len(self.halves), int((~self.halves[0]).sum())
+        values = np.empty((R, len(names)))
+        for r, half in enumerate(self.halves):
+            taken = half[self.groups]
+            arguments = X[taken], ids[taken]
+            values[r] = [
                 _or_nan(partial(REGISTRY[name].compute, *arguments, n_threads=self.n_threads))
                 for name in names
             ]
-        return _centred(names, values, _jackknife(G))
+        return _centred(
+            names, values, float(np.sqrt((self.n_groups - left_out) / left_out / (R - 1)))
+        )
 
     def _scored(self, names: list[str], sums: "GroupSums", weights: Matrix) -> Matrix:
         """Scores (R, S) of merges with these weights (R, G)."""
