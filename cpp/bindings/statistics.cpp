@@ -42,17 +42,19 @@ TRANSFERSCORE_BINDINGS(statistics) {
       py::arg("a"), py::arg("b"));
   module.def(
       "weighted_scatters",
-      [](const Array<double>& groups, const Array<double>& weights, const Array<double>& means, int n_threads) {
+      [](const Array<double>& groups, const Array<double>& weights, const Array<double>& means, Array<double>& draws,
+         int n_threads) {
         const auto w = matrix_view(weights), m = matrix_view(means);
         const Index n_draws = w.rows(), d = m.cols();
         if (groups.ndim() != 3 || groups.shape(0) != w.cols() || groups.shape(1) != d || groups.shape(2) != d ||
-            m.rows() != n_draws)
-          throw std::invalid_argument("expected scatters of the groups that are weighted, and a mean for each draw");
-        Array<double> draws({n_draws, d, d});
+            m.rows() != n_draws || draws.ndim() != 3 || draws.shape(0) != n_draws || draws.shape(1) != d ||
+            draws.shape(2) != d)
+          throw std::invalid_argument(
+              "expected scatters of the groups that are weighted, a mean and room for each draw");
         const MatrixView<double> scatters{groups.data(), w.cols(), d * d};
         Eigen::Map<RowMatrix<double>> result{draws.mutable_data(), n_draws, d * d};
         run(n_threads, [&](const Execution& execution) { weighted_scatters(scatters, w, m, result, execution); });
-        return draws;
       },
-      py::arg("groups"), py::arg("weights"), py::arg("means"), py::kw_only(), py::arg("n_threads"));
+      py::arg("groups"), py::arg("weights"), py::arg("means"), py::arg("draws").noconvert(), py::kw_only(),
+      py::arg("n_threads"));
 }

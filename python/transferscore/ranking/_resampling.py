@@ -34,7 +34,7 @@ DRAWN = ("h_score", "linear_mse", "lfc")
 STEP = 0.35
 
 # Bytes of resampled scatter matrices that are made at once.
-BLOCK = 2**24
+BLOCK = 2**26
 
 FAILURES = (ValueError, TypeError, MemoryError, OverflowError, ArithmeticError)
 
@@ -143,9 +143,10 @@ class Plan:
             with _threads.num_threads(1):
                 return [_or_nan(partial(OF_SUMS[name], statistics)) for name in names]
 
-        size = max(4, min(64, BLOCK // (8 * sums.d**2)))
+        size = min(len(weights), max(4, min(64, BLOCK // (8 * sums.d**2))))
+        scatters = np.empty((size, sums.d, sums.d))  # used again and again: new pages take time
         blocks = (weights[first : first + size] for first in range(0, len(weights), size))
-        drawn = (sums.merged(block, self.n_threads) for block in blocks)
+        drawn = (sums.merged(block, scatters[: len(block)], self.n_threads) for block in blocks)
         if self.n_threads == 1:
             return np.array([values(one) for one in chain.from_iterable(drawn)])
         with ThreadPoolExecutor(self.n_threads) as pool:
@@ -237,12 +238,18 @@ class GroupSums:
         first = sizes[:, np.newaxis] * shifts
         return cls(unit, centre, sizes, first, scatter, third, fourth, counts, class_sums)
 
-    def merged(self, weights: Matrix, n_threads: int) -> Iterator[FeatureStatistics]:
-        """The statistics of all samples, the groups weighted, for each row of weights (B, G)."""
+    def merged(
+        self, weights: Matrix, scatters: Matrix, n_threads: int
+    ) -> Iterator[FeatureStatistics]:
+        """The statistics of all samples, the groups weighted, for each row of weights (B, G).
+
+        They hold views of `scatters` (B, d, d), which is filled.
+        """
         n = _weighted(weights, self.sizes)
         means = _weighted(weights, self.first) / n[:, np.newaxis]
-        scatters = backend.weighted_scatters(
-            self.scatter, weights, np.sqrt(n)[:, np.newaxis] * means, n_threads=n_threads
+        roots = np.sqrt(n)[:, np.newaxis]
+        backend.weighted_scatters(
+            self.scatter, weights, roots * means, scatters, n_threads=n_threads
         )
         third, fourth = _weighted(weights, self.third), _weighted(weights, self.fourth)
         counts, class_sums = _weighted(weights, self.counts), _weighted(weights, self.class_sums)
