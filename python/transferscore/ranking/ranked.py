@@ -354,12 +354,14 @@ def rank(
     sort_by : str, optional
         The score that ranks. Default: the first.
     method : "bootstrap" or "jackknife", default "bootstrap"
-        Where standard errors come from. The bootstrap is of the scores that cost one factorisation
-        for each resample; others leave out each group once, as the jackknife does for all.
+        Where standard errors come from. The bootstrap draws resamples for scores that cost one
+        factor each: h_score, linear_mse and lfc. LogME and the H-score with shrinkage leave out
+        each group once, as with "jackknife" the three do too. Scores that look at every sample
+        again are computed anew on half samples.
     n_resamples : int, default 200
         Resamples of the bootstrap; 0 for no standard errors, hence no interval.
     n_groups : int, default 32
-        G, at most n. A jackknife costs as many scores.
+        G, at most n; as many groups are left out in turn, or half samples taken.
     confidence : float, default 0.95
         Of intervals and ties.
     baselines : bool, default True
@@ -392,7 +394,8 @@ def rank(
     "h_score_shrinkage" or with many samples. Why resamples stay near the sample, and how often
     intervals hold: docs/ranking.md.
 
-    Memory beyond a candidate's features: 8 G (d^2 + K d) bytes for d features and K classes.
+    Memory beyond a candidate's features, in bytes: 8 G (d^2 + K d) for d features and K classes,
+    and 67 MB, or 32 d^2 where that is more, for resamples.
 
     Examples
     --------
