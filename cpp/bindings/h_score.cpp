@@ -41,10 +41,10 @@ TRANSFERSCORE_BINDINGS(h_score) {
   module.def(
       "h_score_of_statistics",
       [](const StatisticsTuple& tuple, bool ledoit_wolf, double intensity, bool adjust_for_chance, int n_threads) {
-        const FeatureStatistics statistics = from_tuple(tuple);
+        FeatureStatistics statistics = from_tuple(tuple);
         const HScoreOptions options{ledoit_wolf, intensity, adjust_for_chance};
-        return to_tuple(
-            run(n_threads, [&](const Execution& execution) { return h_score(statistics, options, execution); }));
+        return to_tuple(run(
+            n_threads, [&](const Execution& execution) { return h_score(std::move(statistics), options, execution); }));
       },
       py::arg("statistics"), py::kw_only(), py::arg("ledoit_wolf"), py::arg("intensity"), py::arg("adjust_for_chance"),
       py::arg("n_threads"));

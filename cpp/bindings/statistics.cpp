@@ -5,6 +5,7 @@
 
 #include "call.hpp"
 #include "registration.hpp"
+#include "transferscore/core/weighted_scatters.hpp"
 
 namespace transferscore {
 
@@ -39,4 +40,21 @@ TRANSFERSCORE_BINDINGS(statistics) {
       "merged_statistics",
       [](const StatisticsTuple& a, const StatisticsTuple& b) { return to_tuple(merged(from_tuple(a), from_tuple(b))); },
       py::arg("a"), py::arg("b"));
+  module.def(
+      "weighted_scatters",
+      [](const Array<double>& groups, const Array<double>& weights, const Array<double>& means, Array<double>& draws,
+         int n_threads) {
+        const auto w = matrix_view(weights), m = matrix_view(means);
+        const Index n_draws = w.rows(), d = m.cols();
+        if (groups.ndim() != 3 || groups.shape(0) != w.cols() || groups.shape(1) != d || groups.shape(2) != d ||
+            m.rows() != n_draws || draws.ndim() != 3 || draws.shape(0) != n_draws || draws.shape(1) != d ||
+            draws.shape(2) != d)
+          throw std::invalid_argument(
+              "expected scatters of the groups that are weighted, a mean and room for each draw");
+        const MatrixView<double> scatters{groups.data(), w.cols(), d * d};
+        Eigen::Map<RowMatrix<double>> result{draws.mutable_data(), n_draws, d * d};
+        run(n_threads, [&](const Execution& execution) { weighted_scatters(scatters, w, m, result, execution); });
+      },
+      py::arg("groups"), py::arg("weights"), py::arg("means"), py::arg("draws").noconvert(), py::kw_only(),
+      py::arg("n_threads"));
 }

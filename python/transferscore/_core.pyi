@@ -103,6 +103,9 @@ class Extension(Protocol):
         self, features: Features, ids: NDArray[np.int32], n_classes: list[int], *, n_threads: int
     ) -> Statistics: ...
     def merged_statistics(self, a: Statistics, b: Statistics) -> Statistics: ...
+    def weighted_scatters(
+        self, groups: Matrix, weights: Matrix, means: Matrix, draws: Matrix, *, n_threads: int
+    ) -> None: ...
     def h_score_of_statistics(
         self,
         statistics: Statistics,

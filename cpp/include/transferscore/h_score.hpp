@@ -395,13 +395,13 @@ HScore h_score(MatrixView<T> features /* (n, d) */, const LabelSets& labels /* (
 }
 
 /// (1) from statistics that were summed before, whatever the number of samples; one label set.
-inline HScore h_score(const FeatureStatistics& s, const HScoreOptions& options, const Execution& execution) {
+inline HScore h_score(FeatureStatistics s, const HScoreOptions& options, const Execution& execution) {
   using namespace detail;
   const double most = static_cast<double>(s.n_classes() - 1);
   HScore score;
   with_team(execution, std::pow(static_cast<double>(s.d()), 3) / 3, [&](const Execution& team) {
     const std::optional<FeatureSystem> system =
-        feature_system<double>(large_copy(s.scatter), s.n, s.radial_fourth, options, team);
+        feature_system<double>(std::move(s.scatter), s.n, s.radial_fourth, options, team);
     if (!system) throw std::overflow_error("products of features overflow");
     score = system->score;
     score.rank = std::min(score.rank, s.n - 1);

@@ -25,6 +25,7 @@ from transferscore.ranking.fusion import fuse, fusion_weights
 from transferscore.ranking.layers import LayerCurve, select_layers
 from transferscore.ranking.matrix import ScoreMatrix, score_matrix
 from transferscore.ranking.probe import LinearProbe, linear_probe
+from transferscore.ranking.ranked import Ranking, rank
 from transferscore.ranking.relations import (
     TaskDistances,
     TaskTree,
@@ -41,6 +42,7 @@ __all__ = [
     "Evaluation",
     "LayerCurve",
     "LinearProbe",
+    "Ranking",
     "ScoreMatrix",
     "SelectedSet",
     "SelectedSources",
@@ -56,6 +58,7 @@ __all__ = [
     "linear_probe",
     "ndcg",
     "pearson",
+    "rank",
     "regret",
     "rel_at_k",
     "relative_accuracy",
