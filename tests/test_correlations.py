@@ -88,6 +88,13 @@ def test_any_magnitude(correlation, scale):
 
 
 @of_each
+def test_differences_may_be_larger_than_any_number(correlation):
+    x, y = np.array([1e308, -1e308, 0.5e308, 0]), np.array([0.61, 0.7, 0.68, 0.8])
+    assert correlation(x, y) == pytest.approx(correlation(x / 1e308, y), rel=REORDERED)
+    assert correlation(y, x) == pytest.approx(correlation(y, x / 1e308), rel=REORDERED)
+
+
+@of_each
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [

@@ -564,6 +564,11 @@ REFUSED = {
         ValueError,
         "`measures` must be defined in a task, 'spearman' is in none: all scores or all measured",
     ),
+    "too few resamples": (
+        lambda: evaluate_scores([1, 2], [1, 2], measures="kendall", n_resamples=1, random_state=2),
+        ValueError,
+        "`n_resamples` must be larger: 'kendall' is defined in none of 1 resamples",
+    ),
     "half named": (
         lambda: evaluate_scores({"a": 1, "b": 2}, [1, 2]),
         TypeError,

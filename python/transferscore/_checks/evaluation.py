@@ -222,6 +222,13 @@ def never_defined(measure: str, reason: str) -> ValueError:
     return ValueError(f"`measures` must be defined in a task, {measure!r} is in none: {reason}")
 
 
+def too_few_resamples(measure: str, n_resamples: int) -> ValueError:
+    """The error where a measure has no value in any resample of a task's candidates."""
+    return ValueError(
+        f"`n_resamples` must be larger: {measure!r} is defined in none of {n_resamples} resamples"
+    )
+
+
 def _pair(scores: Any, measured: Any) -> dict[str, Any]:
     return {"scores": scores, "measured": measured}
 

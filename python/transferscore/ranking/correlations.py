@@ -239,12 +239,14 @@ def _tau(x: Vector, y: Vector, counts: Counts, weights: Vector) -> Vector:
     Signs times counts are whole numbers, so no order of summation changes these products.
     """
     n = len(x)
+    # Places in place of values, whose difference might overflow.
+    places = [np.unique(values, return_inverse=True)[1] for values in (x, y)]
     copies = counts.astype(np.float64)
     concordance, norm_x, norm_y = np.zeros((3, len(copies)))
     step = max(1, PAIRS // n)
     for start in range(0, n, step):  # some rows at a time: no matrix of all pairs
         rows = slice(start, start + step)
-        x_signs, y_signs = (np.sign(v[:, np.newaxis] - v[rows]) for v in (x, y))
+        x_signs, y_signs = (np.sign(p[:, np.newaxis] - p[rows]).astype(np.float64) for p in places)
         concordance += np.sum(weights[:, rows] * (copies @ (x_signs * y_signs)), axis=1)
         norm_x += np.sum(weights[:, rows] * (copies @ np.abs(x_signs)), axis=1)
         norm_y += np.sum(weights[:, rows] * (copies @ np.abs(y_signs)), axis=1)

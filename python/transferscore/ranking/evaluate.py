@@ -359,6 +359,8 @@ def _outcome(measure: Measure, data: _Tasks, plan: _Plan, notes: list[str]) -> _
     n = data.sizes[0]
     drawn = _of_candidates(measure, data.values[0], plan)
     known = np.isfinite(drawn).all(axis=0)
+    if not known.any():
+        raise _checks.too_few_resamples(measure.name, plan.n_resamples)
     if not known.all():
         notes.append(
             f"{measure.name} is not defined in {int((~known).sum())} of {plan.n_resamples} "
