@@ -18,6 +18,7 @@ from transferscore.io._files import (
     check_compressed,
     check_shape,
     check_type,
+    check_unpacked,
     choose,
     decoding,
     error,
@@ -26,6 +27,7 @@ from transferscore.io._files import (
     strings,
 )
 
+_REFERENCE_BYTES = 16  # of each string
 _STRINGS = 1024  # read at once: short references may stand for long strings
 
 
@@ -42,6 +44,7 @@ def read(path: Path, name: str, role: Role) -> Iterator[Stored]:
             check_shape(data.shape or (), name, role)
             if text is not None and text.length is None:
                 check_type(np.dtype("U1"), name, role)
+                check_unpacked(_REFERENCE_BYTES * data.shape[0], stored, name)
                 loaded = _strings(data, stored, name)
             else:
                 check_compressed(data.shape, data.dtype, stored, name, role)
