@@ -129,7 +129,7 @@ def executor_kind(value: object) -> TypeError:
     )
 
 
-def nothing_scored(errors: Mapping[tuple[str, str], str]) -> ValueError:
+def no_pair_scored(errors: Mapping[tuple[str, str], str]) -> ValueError:
     """The error where every cell failed."""
     (source, target), reason = next(iter(errors.items()))
     return ValueError(

@@ -293,7 +293,7 @@ def _matrix(
     pairs = [(source, target) for source in names[0] for target in names[1]]
     in_order = {pair: errors[pair] for pair in pairs if pair in errors}
     if not found:
-        raise _checks.nothing_scored(in_order)
+        raise _checks.no_pair_scored(in_order)
     if in_order:
         (source, target), reason = next(iter(in_order.items()))
         warnings.warn(
