@@ -28,6 +28,37 @@ def rank_writer(form: str) -> Callable[[RankReport], str]:
     return {"json": rank_json, "csv": rank_csv, "markdown": rank_markdown}[form]
 
 
+def ranks_writer(form: str) -> Callable[[Sequence[RankReport]], str]:
+    """Return the function that puts the rankings of one task or of several into `form`."""
+    write = rank_writer(form)
+    several = {"json": _several_json, "csv": _several_csv}.get(form, _several_tables)
+    return lambda reports: write(reports[0]) if len(reports) == 1 else several(reports, write)
+
+
+def _several_json(reports: Sequence[RankReport], write: Callable[[RankReport], str]) -> str:
+    tasks = [json.loads(write(report)) for report in reports]
+    shared = ("schema_version", "transferscore_version", "command", "scores", "sort_by")
+    head = {name: tasks[0][name] for name in shared}
+    rest = [{k: v for k, v in task.items() if k not in shared} for task in tasks]
+    return json.dumps({**head, "tasks": rest}, indent=2, allow_nan=False) + "\n"
+
+
+def _several_csv(reports: Sequence[RankReport], write: Callable[[RankReport], str]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for i, report in enumerate(reports):
+        header, *rows = csv.reader(io.StringIO(write(report)))
+        if i == 0:
+            writer.writerow(["labels", *header])
+        writer.writerows([printable(report.labels_path), *row] for row in rows)
+    return text.getvalue()
+
+
+def _several_tables(reports: Sequence[RankReport], write: Callable[[RankReport], str]) -> str:
+    parts = [f"{printable(report.labels_path)}\n\n{write(report)}" for report in reports]
+    return "\n".join(parts)
+
+
 def demo_writer(form: str) -> Callable[[DemoReport], str]:
     """Return the function that puts the demo into `form`."""
     if form == "table":

@@ -98,10 +98,30 @@ def _add_rank(
     )
     rank.add_argument(
         "--labels",
+        action="append",
         required=True,
         metavar="FILE",
-        help="labels, shape (n,), in any of these formats",
+        help="labels, shape (n,), in any of these formats; once for each task",
     )
+    rank.add_argument(
+        "--bootstrap",
+        nargs="?",
+        type=positive,
+        const=200,
+        metavar="N",
+        help="intervals, ties and rank intervals from N resamples (200)",
+    )
+    rank.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="append scores to this file as they come, and look up those that are there",
+    )
+    rank.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only judge, from a piece of each model, what a run would read, hold and take",
+    )
+    add_seed(rank)
     _add_scores(rank)
     return rank
 
@@ -184,7 +204,7 @@ def _add_scores(rank: argparse.ArgumentParser) -> None:
         type=_score_names,
         default=list(_scores.COMPUTED_BY_DEFAULT),
         metavar="NAME,NAME",
-        help=f"scores to compute, of {', '.join(_scores.REGISTRY)} "
+        help=f"scores to compute, all or of {', '.join(_scores.REGISTRY)} "
         f"(default: {','.join(_scores.COMPUTED_BY_DEFAULT)})",
     )
     rank.add_argument(
@@ -217,7 +237,7 @@ def _add_demo(commands: Commands) -> None:
 
 
 def _score_names(text: str) -> list[str]:
-    names = words(text)
+    names = list(_scores.REGISTRY) if text == "all" else words(text)
     for name in names:
         if name not in _scores.REGISTRY:
             known = ", ".join(_scores.REGISTRY)
