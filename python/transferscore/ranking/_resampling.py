@@ -280,7 +280,7 @@ class GroupSums:
             yield statistics
 
     def _fourth(self, weights: Matrix, n: float, mean: Matrix, scatter: Matrix) -> float:
-        """Return sum |z - mean|^4 of weighted groups (G,), whose scatter about the mean is known."""
+        """Return sum |z - mean|^4 of weighted groups (G,) with this scatter about the mean."""
         third = np.einsum("g,gd->d", weights, self.third)
         fourth = float((weights * self.fourth).sum())
         along = float((mean * np.einsum("ij,j->i", scatter, mean)).sum())
