@@ -146,7 +146,11 @@ class Plan:
         size = min(len(weights), max(4, min(64, BLOCK // (8 * sums.d**2))))
         scatters = np.empty((size, sums.d, sums.d))  # used again and again: new pages take time
         blocks = (weights[first : first + size] for first in range(0, len(weights), size))
-        drawn = (sums.merged(block, scatters[: len(block)], self.n_threads) for block in blocks)
+        radial = "h_score_shrinkage" in names
+        drawn = (
+            sums.merged(block, scatters[: len(block)], self.n_threads, radial=radial)
+            for block in blocks
+        )
         if self.n_threads == 1:
             return np.array([values(one) for one in chain.from_iterable(drawn)])
         with ThreadPoolExecutor(self.n_threads) as pool:
@@ -239,11 +243,12 @@ class GroupSums:
         return cls(unit, centre, sizes, first, scatter, third, fourth, counts, class_sums)
 
     def merged(
-        self, weights: Matrix, scatters: Matrix, n_threads: int
+        self, weights: Matrix, scatters: Matrix, n_threads: int, *, radial: bool = True
     ) -> Iterator[FeatureStatistics]:
         """The statistics of all samples, the groups weighted, for each row of weights (B, G).
 
-        They hold views of `scatters` (B, d, d), which is filled.
+        They hold views of `scatters` (B, d, d), which is filled. Radial moments, which take another
+        pass over each, are those that shrinkage asks for.
         """
         n = _weighted(weights, self.sizes)
         means = _weighted(weights, self.first) / n[:, np.newaxis]
@@ -251,15 +256,10 @@ class GroupSums:
         backend.weighted_scatters(
             self.scatter, weights, roots * means, scatters, n_threads=n_threads
         )
-        third, fourth = _weighted(weights, self.third), _weighted(weights, self.fourth)
         counts, class_sums = _weighted(weights, self.counts), _weighted(weights, self.class_sums)
         for b, mean in enumerate(means):
             size = counts[b][:, np.newaxis]
             offsets = np.where(size > 0, class_sums[b] / np.where(size > 0, size, 1) - mean, 0)
-            q, trace = (mean * mean).sum(), np.trace(scatters[b])
-            along = (mean * np.einsum("ij,j->i", scatters[b], mean)).sum()
-            moment = fourth[b] - 4 * (mean * third[b]).sum() + 4 * along + 2 * q * trace
-            moment += 3 * n[b] * q * q
             statistics = FeatureStatistics()
             statistics._merge(
                 Sums(
@@ -271,11 +271,22 @@ class GroupSums:
                     counts=counts[b],
                     offsets=offsets,
                     radial_third=np.zeros_like(mean),  # for merges alone
-                    radial_fourth=moment,
+                    radial_fourth=self._fourth(weights[b], n[b], mean, scatters[b])
+                    if radial
+                    else np.nan,
                 ),
                 np.arange(len(size)),
             )
             yield statistics
+
+    def _fourth(self, weights: Matrix, n: float, mean: Matrix, scatter: Matrix) -> float:
+        """Return sum |z - mean|^4 of weighted groups (G,) with this scatter about the mean."""
+        third = np.einsum("g,gd->d", weights, self.third)
+        fourth = float((weights * self.fourth).sum())
+        along = float((mean * np.einsum("ij,j->i", scatter, mean)).sum())
+        q = float((mean * mean).sum())
+        moment = fourth - 4 * float((mean * third).sum()) + 4 * along
+        return moment + 2 * q * float(np.trace(scatter)) + 3 * n * q * q
 
 
 def _weighted(weights: Matrix, sums: Matrix) -> Matrix:

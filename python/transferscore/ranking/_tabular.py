@@ -151,9 +151,8 @@ class Tabular(ABC):
 
     def _repr_html_(self) -> str:
         sheet = self._sheet()
-        style = [
-            f' style="text-align: {"right" if side == "r" else "left"}"' for side in sheet.align
-        ]
+        sides = ["right" if side == "r" else "left" for side in sheet.align]
+        style = [f' style="text-align: {side}; padding: 0.1em 0.6em"' for side in sides]
         head = _html_row("th", [printable(heading) for heading in sheet.headings], style)
         body = "".join(_html_row("td", row, style) for row in sheet.texts())
         title = f"<caption>{html.escape(printable(sheet.title))}</caption>" if sheet.title else ""
