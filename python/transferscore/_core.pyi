@@ -106,6 +106,20 @@ class Extension(Protocol):
     def weighted_scatters(
         self, groups: Matrix, weights: Matrix, means: Matrix, draws: Matrix, *, n_threads: int
     ) -> None: ...
+    # value, derivatives (n, d), intensity, rank
+    def h_score_gradient(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: list[int],
+        *,
+        ledoit_wolf: bool,
+        intensity: float,
+        n_threads: int,
+    ) -> tuple[float, NDArray[Any], float, int]: ...
+    def soft_hgr(
+        self, f: Features, g: Features, *, n_threads: int
+    ) -> tuple[float, NDArray[Any], NDArray[Any]]: ...
     def h_score_of_statistics(
         self,
         statistics: Statistics,
@@ -233,6 +247,8 @@ class Extension(Protocol):
         taken: Sequence[Sequence[NDArray[np.int64]]],
         ids: Sequence[Sequence[NDArray[np.int32]]],
         n_classes: Sequence[Sequence[int]],
+        weights: Sequence[Sequence[NDArray[np.float64]]],
+        initial: Sequence[NDArray[np.float64]],
         label_distances: Sequence[NDArray[np.float64]],
         *,
         feature_share: float,
@@ -243,6 +259,27 @@ class Extension(Protocol):
         memory_budget: float,
         n_threads: int,
     ) -> list[tuple[Any, ...]]: ...
+    # derivatives by source (k, n, d) and target (k, m, d), by weights (k, n), (k, m), by label cost
+    # (k, C_s C_t), both differences, entropy of the plan and its least, residuals (k,), iterations
+    def otce_gradient(
+        self,
+        problem: Sequence[Features],
+        taken: Sequence[NDArray[np.int64]],
+        ids: Sequence[NDArray[np.int32]],
+        n_classes: Sequence[int],
+        weights: Sequence[Matrix],
+        label_distances: Matrix,
+        f: Matrix,
+        g: Matrix,
+        coefficients: Matrix,
+        *,
+        feature_share: float,
+        epsilon: float,
+        tol: float,
+        max_iter: int,
+        memory_budget: float,
+        n_threads: int,
+    ) -> tuple[Any, ...]: ...
     def coupling(
         self,
         problem: Sequence[Features],

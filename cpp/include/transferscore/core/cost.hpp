@@ -106,9 +106,9 @@ class PointCost final : public CostSource<C> {
     target_frame.scale.setConstant(scale);
     // ||x - z||^2 with x = x' + p, z = z' + q:  ||x' - z'||^2 + 2 x'(p - q) + ||p - q||^2 - 2 z'(p - q)
     const auto centre = [](const Frame<T>& frame) { return frame.shift.template cast<double>().matrix(); };
-    const Eigen::VectorXd apart = (centre(source_frame) - centre(target_frame)) * static_cast<double>(scale);
-    x_ = seen_from(source, source_frame, rows, apart, x_norms_, this->source_part, execution);
-    z_ = seen_from(target, target_frame, columns, apart, z_norms_, this->target_part, execution);
+    apart_ = (centre(source_frame) - centre(target_frame)) * static_cast<double>(scale);
+    x_ = seen_from(source, source_frame, rows, apart_, x_norms_, this->source_part, execution);
+    z_ = seen_from(target, target_frame, columns, apart_, z_norms_, this->target_part, execution);
     this->n = x_.rows();
     this->m = z_.rows();
     this->width = x_.cols();
@@ -120,10 +120,16 @@ class PointCost final : public CostSource<C> {
       label_part_ = ((1 - gamma) / this->unit * labels.distances).template cast<C>();
       this->largest += static_cast<double>(label_part_.maxCoeff());
     }
-    this->source_part = gamma * (2 * this->source_part.array() + apart.squaredNorm());
+    this->source_part = gamma * (2 * this->source_part.array() + apart_.squaredNorm());
     this->target_part *= -2 * gamma;
     feature_share_ = static_cast<C>(gamma);
   }
+
+  /// Points as they are multiplied: each cloud from its centre, in units of 1 / sqrt(unit).
+  MatrixView<C> source_points() const { return x_.view(); }          // (n, d)
+  MatrixView<C> target_points() const { return z_.view(); }          // (m, d)
+  const Eigen::VectorXd& between_centres() const { return apart_; }  // (d,) source minus target
+  const LabelCost& labels() const { return labels_; }
 
   void write(Index first_row, Index first_column, typename CostSource<C>::Tile costs) const override {
     const Index columns = costs.cols();
@@ -201,6 +207,7 @@ class PointCost final : public CostSource<C> {
   static constexpr C rounding = 16 * std::numeric_limits<C>::epsilon();
   LabelCost labels_;
   C feature_share_ = 1;
+  Eigen::VectorXd apart_;              // (d,) between the centres
   LargeMatrix<C> x_, z_;               // (n, d), (m, d) from their centres
   Eigen::VectorXd x_norms_, z_norms_;  // (n,), (m,) squared
   RowMatrix<C> label_part_;            // (C_s, C_t)
