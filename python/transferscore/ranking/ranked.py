@@ -389,8 +389,8 @@ def rank(
     Notes
     -----
     Higher is better, for all scores. Values are those of single calls. Intervals are of the mean
-    over samples of the same size and the same class sizes; the H-score of n samples is above that of
-    infinitely many by about (classes - 1) d / n, so compare features of different width by
+    over samples of the same size and the same class sizes; the H-score of n samples is above that
+    of infinitely many by about (classes - 1) d / n, so compare features of different width by
     "h_score_shrinkage" or with many samples. Why resamples stay near the sample, and how often
     intervals hold: docs/ranking.md.
 
