@@ -44,7 +44,7 @@ def experiment(camvid, tmp_path):
     protocol = camvid.Protocol(
         seeds=1,
         source_frames=6,
-        source_epochs=40,
+        source_epochs=20,
         target_frames=5,
         test_frames=3,
         head_steps=3,
