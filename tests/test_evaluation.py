@@ -16,6 +16,7 @@ from tolerances import REORDERED
 from transferscore import footrule
 from transferscore.ranking import _bootstrap as bootstrap
 from transferscore.ranking import (
+    _student,
     compare_scores,
     critical_spearman,
     evaluate_scores,
@@ -138,7 +139,7 @@ def test_critical_spearman_of_six():
 def test_t_quantile(freedom):
     for probability in (0.6, 0.975, 0.995):
         expected = stats.t.ppf(probability, freedom)
-        assert bootstrap.t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-10)
+        assert _student.quantile(probability, freedom) == pytest.approx(expected, rel=1e-10)
 
 
 # Resamples

@@ -1,12 +1,13 @@
 """The bootstrap: resamples of tasks or of candidates, and intervals from them."""
 
 from collections.abc import Iterator
-from functools import lru_cache
-from math import cos, pi, sin, sqrt, tan
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+
+from transferscore.ranking import _student
 
 Vector = NDArray[np.float64]
 BLOCK = 2**21  # numbers that are drawn at a time
@@ -42,31 +43,7 @@ def interval(samples: Vector, n: int, confidence: float) -> tuple[float, float] 
     """
     if n < 2 or not len(samples):
         return None
-    out = sqrt(n / (n - 1)) * t_quantile((1 + confidence) / 2, n - 1)
+    out = sqrt(n / (n - 1)) * _student.quantile((1 + confidence) / 2, n - 1)
     tail = NormalDist().cdf(-out)
     low, high = np.quantile(samples, [tail, 1 - tail])
     return float(low), float(high)
-
-
-@lru_cache(maxsize=256)
-def t_quantile(probability: float, freedom: int) -> float:
-    """Student's t for a probability of at least a half and whole degrees of freedom."""
-    low, high = 0.0, pi / 2
-    for _ in range(60):  # bisection, in the angle whose tangent is t over the root of freedom
-        middle = (low + high) / 2
-        if _inside(middle, freedom) > 2 * probability - 1:
-            high = middle
-        else:
-            low = middle
-    return sqrt(freedom) * tan((low + high) / 2)
-
-
-def _inside(angle: float, freedom: int) -> float:
-    """P(|T| < t), the finite sums of Abramowitz, Stegun, 26.7.3 and 26.7.4."""
-    odd = freedom % 2
-    steps = np.arange(2 + odd, freedom, 2, dtype=np.float64)  # of the exponent of the cosine
-    factors = np.concatenate([[1.0], cos(angle) ** 2 * (steps - 1) / steps])[: max(1, freedom // 2)]
-    total = float(np.cumprod(factors).sum())
-    if not odd:
-        return sin(angle) * total
-    return 2 / pi * (angle + (sin(angle) * cos(angle) * total if freedom > 1 else 0.0))

@@ -1,6 +1,7 @@
 """Student's t distribution with a whole number of degrees of freedom."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ def cdf(t: Vector, dof: int) -> Vector:
     return probability
 
 
+@lru_cache(maxsize=256)
 def quantile(p: float, dof: int) -> float:
     """The t that P(T <= t) = p has, for p in [0.5, 1)."""
     low, high = 0.0, math.pi / 2

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transferscore import _checks
-from transferscore.ranking._bootstrap import t_quantile
+from transferscore.ranking import _student
 
 EXACT = 12  # items up to which all permutations are counted
 
@@ -48,7 +48,7 @@ def critical_spearman(n: int, *, level: float = 0.05) -> float:
     _checks.count(n, "n", least=2)
     at_most = 1 - _checks.open_share(level, "level")
     if n > EXACT:
-        t = t_quantile((1 + at_most) / 2, n - 2)
+        t = _student.quantile((1 + at_most) / 2, n - 2)
         return t / sqrt(n - 2 + t**2)
     # rho = 1 - 6 D / (n^3 - n) for the sum D of squared differences of ranks, symmetric about 0.
     ways = _permutations_by_distance(n)
