@@ -110,7 +110,7 @@ class TestSelect:
         report = json.loads(out)
         jsonschema.validate(report, SelectedSet.json_schema())
         assert (code, err) == (0, "")
-        assert {row["name"] for row in report["rows"]} == {"animal", "day"}
+        assert {row["added"] for row in report["rows"]} == {"animal", "day"}
 
     def test_layers(self, run, files):
         order = ("models/blind.npy", "models/day.npy", "models/animal.npy")
