@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from transferscore._checks.arrays import kernel_ready, real_matrix, refuse_nonfinite
 from transferscore._checks.labels import label_array
 
+LARGEST = 1e150  # an output of a linear head: its square, and sums of many, stay in range
+
 
 @dataclass(frozen=True)
 class LabelledSamples:
@@ -52,12 +54,12 @@ def training_and_test(
 
 
 def outputs_in_range(outputs: NDArray[np.float64]) -> None:
-    """Test features must not be so far from the training ones that outputs overflow."""
-    if not np.isfinite(outputs).all():
-        row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
+    """Test features must not be so far from the training ones that outputs or losses overflow."""
+    within = (np.abs(outputs) <= LARGEST).all(axis=1)  # False for NaN
+    if not within.all():
         raise ValueError(
             "`features_test` must be within the range of float64 in standard deviations of "
-            f"`features_train`, got row {row} beyond"
+            f"`features_train`, got row {int(np.argmin(within))} beyond"
         )
 
 
