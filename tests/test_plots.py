@@ -13,7 +13,7 @@ from drawn import collection, nan_to, tick_names, titles
 from tolerances import REORDERED
 from transferscore import plots
 from transferscore.pixels import SegmentationTask, select_sources
-from transferscore.ranking import kendall, spearman
+from transferscore.ranking import evaluate_scores, kendall, spearman
 
 pytest.importorskip("matplotlib", reason="figures need the extra plot")
 hierarchy = pytest.importorskip("scipy.cluster.hierarchy", reason="trees need the extra plot")
@@ -339,9 +339,10 @@ def test_points_correlation_and_interval_are_those_of_the_data(rng):
     points = collection(plot.axes, PathCollection, "models").get_offsets()
     np.testing.assert_array_equal(points, np.column_stack([scores, accuracies]))
     assert plot.data["correlation"] == spearman(scores, accuracies)
-    draws = np.random.default_rng(3).integers(0, 12, (200, 12))
-    drawn = [spearman(scores[draw], accuracies[draw]) for draw in draws]
-    assert plot.data["interval"] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), rel=REORDERED)
+    evaluation = evaluate_scores(
+        scores, accuracies, measures="spearman", n_resamples=200, random_state=3
+    )
+    assert tuple(plot.data["interval"]) == evaluation["spearman"].interval
     low, high = plot.data["interval"]
     said = f"Spearman's ρ = {plot.data['correlation']:.2f}, 95 % interval {low:.2f} to {high:.2f}"
     assert said in titles(plot.axes)

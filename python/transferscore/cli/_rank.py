@@ -114,6 +114,8 @@ def _reports(
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise CommandError(f"'{printable(args.resume)}' cannot be written: {reason}") from error
+    except ValueError as error:  # it is no log
+        raise CommandError(one_line(error)) from error
 
 
 def _report(
