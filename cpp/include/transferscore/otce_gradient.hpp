@@ -86,12 +86,14 @@ class OTCEAdjoint {
   OTCEAdjoint(const PointCost<double>& costs, const OTCEProblem<T>& problem, const Eigen::VectorXd& row /* (n,) */,
               const Eigen::VectorXd& column /* (m,) */, const OTCEGradientOptions& options, const Execution& execution)
       : costs_(costs),
+        source_points_(as_read(costs.source_points())),
+        target_points_(as_read(costs.target_points())),
         marginals_(problem.marginals),
         labels_(problem.labels),
         options_(options),
         execution_(execution),
         plan_(costs, options.epsilon / costs.unit, marginals_, row, column) {
-    if (plan_.entries() * sizeof(double) <= options.memory_budget) plan_.store(execution);
+    if (plan_.entries() * sizeof(double) <= options.memory_budget) plan_.prepare_to_store();
     read_plan();
     result_.entropy = entropy_of_plan(row, column);
     result_.least_entropy = entropy_of_monotone_plan(marginals_);
@@ -116,6 +118,15 @@ class OTCEAdjoint {
   }
 
  private:
+  using Points = std::conditional_t<std::is_same_v<T, double>, MatrixView<double>, RowMatrix<T>>;
+  static Points as_read(MatrixView<double> points) {
+    if constexpr (std::is_same_v<T, double>) {
+      return points;
+    } else {
+      return points.template cast<T>();
+    }
+  }
+
   static RowMatrix<double> centred(const Eigen::MatrixXd& values /* (size, k) */, const Eigen::VectorXd& weights) {
     return values.transpose().colwise() - values.transpose() * weights;
   }
@@ -135,10 +146,10 @@ class OTCEAdjoint {
       typename ColumnSums<double>::OfStripe columns(sums, stripe);
       RowMatrix<double> buffer, cost_buffer;
       Eigen::RowVectorXd sum(m);
-      const Index at_once = plan_.rows_at_once();
+      constexpr Index at_once = 32;  // that multiply well and stay in cache
       for (Index i = stripes.first(stripe); i < stripes.end(stripe); i += at_once) {
         const Index rows = std::min(at_once, stripes.end(stripe) - i);
-        const auto block = plan_.block(i, rows, 0, m, buffer, execution);
+        const auto block = plan_.make(i, rows, buffer, cost_buffer, execution);
         row_sums_.segment(i, rows) = sums_over_columns<double>(block, plan_.has_weight());
         for_each_run(labels_.source_ids, i, rows, [&](Index first, Index count) {
           sum.setZero();
@@ -146,7 +157,6 @@ class OTCEAdjoint {
           columns.add(0, sum, Eigen::VectorXd::Ones(1));
           tables[stripe].add(labels_.source_ids[first], 0, sum.cwiseProduct(plan_.has_weight().transpose()).eval());
         });
-        plan_.costs_of(i, rows, 0, m, cost_buffer, execution);
         auto products = cost_buffer.topLeftCorner(rows, m);
         products.array() *= block.array();
         domain_.s.segment(i, rows) = sums_over_columns<double>(products, plan_.has_weight());
@@ -226,8 +236,9 @@ class OTCEAdjoint {
     Eigen::VectorXd target_masses;          // (m,): W^T 1
   };
 
-  /// (2) and (3): each entry of the plan is made once for both sides. Rows come in panels. Of a panel, each task has a
-  /// block of columns, whose sums are its own; what it adds to the rows is added up after them.
+  /// (2) and (3), with products in the type of the features: each entry of the plan is made once for both sides. Rows
+  /// come in panels. Of a panel, each task has a block of columns, whose sums are its own; what it adds to the rows is
+  /// added up after them.
   void add_to_points(const PlanSolution& solution, const PointGradients<T>& points) {
     const Index n = plan_.n(), m = plan_.m(), d = costs_.width;
     const Index width = std::max<Index>(256, (m + most_blocks - 1) / most_blocks), blocks = (m + width - 1) / width;
@@ -256,7 +267,8 @@ class OTCEAdjoint {
 
   void add_block(const PlanSolution& solution, Index i, Index rows, Index first, Index columns, Index number,
                  std::vector<Sums>& sums, const Execution& execution) {
-    RowMatrix<double> buffer, cost_buffer, w(rows, std::min(tile, columns));
+    RowMatrix<double> buffer, cost_buffer;
+    RowMatrix<T> w(rows, std::min(tile, columns)), product;
     const bool needs_costs = (options_.coefficients.col(0).array() != 0).any();
     for (Sums& sum : sums) {
       sum.source[number].setZero(rows, costs_.width);
@@ -271,10 +283,13 @@ class OTCEAdjoint {
         execution.check();
         write_derivatives(solution, static_cast<Index>(c), i, j, block, cost_buffer, part);
         Sums& sum = sums[c];
-        sum.source[number].noalias() += part * costs_.target_points().middleRows(j, count);
-        sum.target.middleRows(j, count).noalias() += part.transpose() * costs_.source_points().middleRows(i, rows);
-        sum.source_masses.row(number).head(rows) += part.rowwise().sum().transpose();
-        sum.target_masses.segment(j, count) += part.colwise().sum().transpose();
+        product.noalias() = part * target_points_.middleRows(j, count);
+        sum.source[number] += product.template cast<double>();
+        product.noalias() = part.transpose() * source_points_.middleRows(i, rows);
+        sum.target.middleRows(j, count) += product.template cast<double>();
+        const auto values = part.template cast<double>();
+        sum.source_masses.row(number).head(rows) += values.rowwise().sum().transpose();
+        sum.target_masses.segment(j, count) += values.colwise().sum().transpose();
         if (costs_.labels().is_used()) add_by_label(part, i, j, label_sums_[number].row(static_cast<Index>(c)));
       }
     }
@@ -289,15 +304,17 @@ class OTCEAdjoint {
     const auto e = plan_.has_weight().segment(j, w.cols()).transpose().array();
     const auto beta = solution.beta.col(c).segment(j, w.cols()).transpose().array();
     Eigen::RowVectorXd of_class(w.cols());  // what all rows of a class have in common
+    Eigen::RowVectorXd values(w.cols());
     for_each_run(labels_.source_ids, i, w.rows(), [&](Index first, Index count) {
       write_task_part(labels_.source_ids[first], j, of_class);
       of_class.array() = domain + per_epsilon * (beta - task * of_class.array());
       for (Index k = first - i; k < first - i + count; ++k) {
         const double alpha = per_epsilon * solution.alpha(i + k, c), a = marginals_.a[i + k];
-        auto row = w.row(k).array();
+        auto row = values.array();
         row = of_class.array() + alpha;
         if (domain != 0) row -= (per_epsilon * costs_.unit * domain) * costs.row(k).head(w.cols()).array();
         row *= a * e * block.row(k).array();
+        w.row(k) = values.template cast<T>();
       }
     });
   }
@@ -335,6 +352,7 @@ class OTCEAdjoint {
 
   static constexpr Index panel = 128, tile = 512, most_blocks = 16;
   const PointCost<double>& costs_;
+  Points source_points_, target_points_;  // (n, d), (m, d) as products read them
   const Marginals& marginals_;
   const LabelPair& labels_;
   const OTCEGradientOptions& options_;

@@ -38,10 +38,7 @@ class _Value(torch.autograd.Function):
         inputs, derivatives = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         gradients = [outer.to(derivative.dtype) * derivative for derivative in derivatives]
         if torch.is_grad_enabled():  # somebody means to differentiate again
-            gradients = [
-                _Last.apply(gradient, *inputs)  # type: ignore[no-untyped-call]
-                for gradient in gradients
-            ]
+            gradients = [_Last.apply(gradient, *inputs) for gradient in gradients]
         return None, None, *gradients
 
 
@@ -62,7 +59,7 @@ class _Last(torch.autograd.Function):
 def value_of(compute: Compute, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """The number as a tensor without dimensions; derivatives only where somebody will ask."""
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    value: torch.Tensor = _Value.apply(compute, wanted, *tensors)  # type: ignore[no-untyped-call]
+    value: torch.Tensor = _Value.apply(compute, wanted, *tensors)
     return value
 
 

@@ -187,10 +187,11 @@ def h_score_loss(
     >>> import torch
     >>> from transferscore.learn import h_score_loss
     >>> _ = torch.manual_seed(0)
-    >>> features = torch.randn(60, 4, dtype=torch.float64, requires_grad=True)
-    >>> loss = h_score_loss(features, torch.arange(60) % 3)
+    >>> labels = torch.arange(60) % 3
+    >>> features = (torch.randn(60, 4) + torch.eye(3, 4)[labels]).requires_grad_()
+    >>> loss = h_score_loss(features, labels)
     >>> loss.backward()
-    >>> bool(h_score_loss(features - features.grad, torch.arange(60) % 3) < loss)
+    >>> bool(h_score_loss(features - features.grad, labels) < loss)
     True
     """
     y = label_array(labels)

@@ -35,19 +35,23 @@ class ConditionalPlan {
   /// Rows to be read at once: from memory as many as stay in cache, otherwise as many as multiply well.
   Index rows_at_once() const { return is_stored() ? StoredKernel<double>::rows_in_cache(m()) : Index{64}; }
 
-  /// From now on n * m * 8 bytes are read from memory.
-  void store(const Execution& whole) {
-    const Execution execution = whole.for_step(work_of_a_pass());
-    LargeMatrix<double> kept(n(), m());
-    parallel_for_pieces(n(), 64, execution, [&](Index i, Index rows) {
-      for (Index j = 0; j < m(); j += Cost<double>::tile_columns) {
-        execution.check();
-        auto tile = kept.view().block(i, j, rows, std::min(Cost<double>::tile_columns, m() - j));
-        costs_.write(i, j, tile);
-        exponentiate(i, j, tile);
-      }
-    });
-    stored_ = std::move(kept);
+  /// n * m * 8 bytes for what `make` makes.
+  void prepare_to_store() { stored_ = LargeMatrix<double>(n(), m()); }
+
+  /// M of some rows together with their costs; from then on it is read from memory, where that is prepared.
+  Rows make(Index i, Index rows, RowMatrix<double>& buffer, RowMatrix<double>& costs, const Execution& execution) {
+    if (costs.rows() < rows) costs.resize(rows, m());
+    if (!is_stored() && buffer.rows() < rows) buffer.resize(rows, m());
+    double* const to = is_stored() ? stored_.data() + i * m() : buffer.data();
+    Eigen::Map<RowMatrix<double>> made(to, rows, m());
+    for (Index j = 0; j < m(); j += Cost<double>::tile_columns) {
+      execution.check();
+      const Index columns = std::min(Cost<double>::tile_columns, m() - j);
+      auto tile = costs.block(0, j, rows, columns);
+      costs_.write(i, j, tile);
+      exponentiate(i, j, tile, made.middleCols(j, columns));
+    }
+    return {to, rows, m(), Eigen::OuterStride<>(m())};
   }
 
   /// M of some rows and columns, in the buffer where it is not stored.
@@ -58,7 +62,7 @@ class ConditionalPlan {
       execution.check();
       auto tile = buffer.block(0, k, rows, std::min(Cost<double>::tile_columns, columns - k));
       costs_.write(i, j + k, tile);
-      exponentiate(i, j + k, tile);
+      exponentiate(i, j + k, tile, tile);
     }
     return {buffer.data(), rows, columns, Eigen::OuterStride<>(buffer.cols())};
   }
@@ -75,12 +79,12 @@ class ConditionalPlan {
   }
 
  private:
-  template <class Tile>
-  void exponentiate(Index i, Index j, Tile& costs) const {
+  template <class Tile, class Out>
+  void exponentiate(Index i, Index j, const Tile& costs, Out&& to) const {
     constexpr double largest = 700;  // a point and another of no weight may be as near as they like
     const auto columns = column_.segment(j, costs.cols()).transpose().array();
     for (Index k = 0; k < costs.rows(); ++k)
-      costs.row(k).array() =
+      to.row(k).array() =
           (columns + row_[i + k] - costs.row(k).array() * per_epsilon_).min(largest).max(least_exponent<double>).exp();
   }
 
