@@ -99,7 +99,7 @@ class TestBootstrap:
 
     def test_what_fails_is_said(self, run, files):
         np.save("models/short.npy", np.ones((3, 2)))
-        code, out, err = run("--labels", "first.npy", "models", "--bootstrap", 10)
+        code, out, err = run("--labels", "first.npy", "models", "--bootstrap", 20)
         assert code == 1
         assert err.startswith("error: 'short': ")
         assert "sees_first" in out
@@ -194,6 +194,7 @@ def test_all_scores(run, files):
         (("--labels", "first.npy", "--bootstrap", "--dry-run"), "two different questions"),
         (("--labels", "first.npy", "--bootstrap", "--resume", "x"), "leave out --bootstrap"),
         (("--labels", "first.npy", "--bootstrap", "0"), "must be an integer of at least 1"),
+        (("--labels", "first.npy", "--bootstrap", "19"), "must be at least 20, got 19"),
     ],
 )
 def test_usage(run, files, arguments, text):

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from transferscore.cli._options import Commands
 
 
+# Fewer say nothing of an interval, and `rank` refuses them.
+LEAST_RESAMPLES = 20
+
+
 def program() -> argparse.ArgumentParser:
     """Return the parser of the whole program."""
     return _build()[0]
@@ -106,7 +110,7 @@ def _add_rank(
     rank.add_argument(
         "--bootstrap",
         nargs="?",
-        type=positive,
+        type=_resamples,
         const=200,
         metavar="N",
         help="intervals, ties and rank intervals from N resamples (200)",
@@ -234,6 +238,12 @@ def _add_demo(commands: Commands) -> None:
     )
     add_threads(demo)
     demo.set_defaults(form="table")
+
+
+def _resamples(text: str) -> int:
+    if (n_resamples := positive(text)) < LEAST_RESAMPLES:
+        raise argparse.ArgumentTypeError(f"must be at least {LEAST_RESAMPLES}, got {n_resamples}")
+    return n_resamples
 
 
 def _score_names(text: str) -> list[str]:
