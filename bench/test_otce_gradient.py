@@ -138,6 +138,6 @@ def test_unrolled(timed: Timed) -> None:
         error=error,
         role="rival",
         at_most=ACCURATE,
-        rounds=1,
+        rounds=2,
         note=f"autograd through {UNROLLED} iterations",
     )

@@ -81,12 +81,12 @@ HScoreGradient h_score_gradient(MatrixView<T> features /* (n, d) */, const Label
     const RowMatrix<double> factors = v.transpose();                                    // (K, d)
 
     // The derivative is that of centred features: its mean, which is not zero where norms count, is taken away.
-    const Eigen::RowVectorXd mean_of_norms = of_intensity.is_zero()
-                                                 ? Eigen::RowVectorXd::Zero(d)
-                                                 : ((m.sums.a_z.transpose() - m.sums.a * m.mean.transpose() -
-                                                     2 * (full * m.mean).transpose()) /
-                                                    static_cast<double>(n))
-                                                       .eval();
+    const Eigen::RowVectorXd mean_of_norms =
+        of_intensity.is_zero()
+            ? Eigen::RowVectorXd::Zero(d)
+            : ((m.sums.a_z.transpose() - m.sums.a * m.mean.transpose() - 2 * (full * m.mean).transpose()) /
+               static_cast<double>(n))
+                  .eval();
     const auto scale = frame.scale.template cast<double>().matrix();
     for_each_wave<double>(features, frame, 1024, execution, [&](Index first_row, const auto& wave) {
       parallel_for_pieces(wave.rows(), 64, execution, [&](Index first, Index count) {
