@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,6 @@ from rivals import Exact
 
 # With these a BLAS runs for another processor than the one that is there.
 STEERING = ("OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "MKL_ENABLE_INSTRUCTIONS")
-# Seconds that threads of a BLAS may look for more work, on the processors that are to be timed.
-BLAS_RESTS = 0.3
 GROUPS = pytest.StashKey[list[Any]]()
 LOAD = pytest.StashKey[float | None]()
 
@@ -125,8 +122,6 @@ def timed(benchmark: Any) -> Callable[..., None]:
             stands_for=stands_for,
             note=note if isinstance(note, str) else note(answer),
         )
-        if rounds != 1:
-            sleep(BLAS_RESTS)
         if rounds is None:
             benchmark(call)
         elif rounds > 1:

@@ -80,3 +80,7 @@ MIXTURE = 1e-8
 ANOTHER_START = 5e-3
 # Colours of more than 2,048 different values: the sum of squares against the least there is.
 NEAR_BEST_COLOURS = 1e-3
+# Gradients through a plan that is solved to 1e-12, as shares of their largest entry.
+GRADIENT = 1e-7
+# Derivatives of a function that is the same after a shift, added up, as a share of their sizes.
+GRADIENT_SUM = 1e-11

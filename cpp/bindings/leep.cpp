@@ -24,16 +24,14 @@ void register_leep_of(py::module_& module) {
   module.def(
       "leep",
       [](const Array<T>& outputs, const Array<std::int32_t>& ids, Index n_classes, bool normalise, bool softmax,
-         double tolerance, int n_threads) {
+         int n_threads) {
         const auto view = labelled_outputs(outputs, ids);
         const Rows rows = rows_of(normalise, softmax);
         const std::int32_t* labels = ids.data();
-        const Leep result =
-            run(n_threads, [&](const Execution& on) { return leep<T>(view, rows, tolerance, labels, n_classes, on); });
-        return py::make_tuple(result.score, result.are_distributions);
+        return run(n_threads, [&](const Execution& on) { return leep<T>(view, rows, labels, n_classes, on); });
       },
       py::arg("outputs").noconvert(), py::arg("ids").noconvert(), py::arg("n_classes"), py::kw_only(),
-      py::arg("normalise"), py::arg("softmax"), py::arg("tolerance"), py::arg("n_threads"));
+      py::arg("normalise"), py::arg("softmax"), py::arg("n_threads"));
   module.def(
       "label_masses",
       [](const Array<T>& outputs, const Array<std::int32_t>& ids, Index n_classes, bool normalise, bool softmax,

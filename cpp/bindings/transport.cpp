@@ -1,32 +1,11 @@
 // Optimal transport and what is read from plans.
 #include <pybind11/stl.h>
 
-#include "arrays.hpp"
 #include "call.hpp"
 #include "registration.hpp"
-#include "transferscore/otce.hpp"
+#include "transport.hpp"
 
 namespace transferscore {
-
-using Weights = std::vector<Array<double>>;  // {a (n,), b (m,)}
-
-inline Marginals marginals(const Weights& weights) { return {to_vector(weights.at(0)), to_vector(weights.at(1))}; }
-
-/// {source (N, d), target (M, d)} or {costs (n, m)}
-template <class T>
-TransportProblem<T> transport_problem(const std::vector<Array<T>>& data) {
-  TransportProblem<T> problem;
-  new (&problem.source) MatrixView<T>(matrix_view(data.at(0)));
-  if (data.size() == 2) new (&problem.target) MatrixView<T>(matrix_view(data.at(1)));
-  if (problem.has_points() && problem.source.cols() != problem.target.cols())
-    throw std::invalid_argument("expected points of one dimension");
-  return problem;
-}
-
-/// {source ids (n,), target ids (m,)}
-inline LabelPair label_pair(const std::vector<Array<std::int32_t>>& ids, const std::vector<Index>& n_classes) {
-  return {ids.at(0).data(), ids.at(1).data(), n_classes.at(0), n_classes.at(1)};
-}
 
 inline py::tuple to_tuple(const SinkhornSolution& s) {
   return py::make_tuple(to_array(s.f), to_array(s.g), s.transport_cost, s.dual_value, s.marginal_error, s.n_iter,
@@ -60,23 +39,22 @@ void register_transport_of(py::module_& module) {
       "otce",
       [](const std::vector<std::vector<Array<T>>>& problems, const std::vector<std::vector<Array<std::int64_t>>>& taken,
          const std::vector<std::vector<Array<std::int32_t>>>& ids, const std::vector<std::vector<Index>>& n_classes,
-         const std::vector<Array<double>>& label_distances, double feature_share, double epsilon,
-         double relative_epsilon, double tol, Index max_iter, double memory_budget, int n_threads) {
+         const std::vector<Weights>& weights, const Weights& initial, const std::vector<Array<double>>& label_distances,
+         double feature_share, double epsilon, double relative_epsilon, double tol, Index max_iter,
+         double memory_budget, int n_threads) {
         std::vector<OTCEProblem<T>> all;
         for (std::size_t i = 0; i < problems.size(); ++i) {
-          OTCEProblem<T> problem{transport_problem(problems[i]), label_pair(ids.at(i), n_classes.at(i))};
-          problem.transport.rows = to_indices(taken.at(i).at(0));
-          problem.transport.columns = to_indices(taken.at(i).at(1));
-          if (label_distances.at(i).size() > 0)
-            problem.transport.label_cost = LabelCost(matrix_view(label_distances[i]), feature_share);
-          all.push_back(std::move(problem));
+          all.push_back(otce_problem(problems[i], taken.at(i), ids.at(i), n_classes.at(i), weights.at(i),
+                                     label_distances.at(i), feature_share));
+          all.back().initial = to_vector(initial.at(i));
         }
         const SinkhornOptions options{epsilon, relative_epsilon, tol, max_iter, memory_budget};
         return to_list(run(n_threads, [&](const Execution& execution) { return otce_many(all, options, execution); }));
       },
       py::arg("problems").noconvert(), py::arg("taken").noconvert(), py::arg("ids").noconvert(), py::arg("n_classes"),
-      py::arg("label_distances").noconvert(), py::kw_only(), py::arg("feature_share"), py::arg("epsilon"),
-      py::arg("relative_epsilon"), py::arg("tol"), py::arg("max_iter"), py::arg("memory_budget"), py::arg("n_threads"));
+      py::arg("weights").noconvert(), py::arg("initial").noconvert(), py::arg("label_distances").noconvert(),
+      py::kw_only(), py::arg("feature_share"), py::arg("epsilon"), py::arg("relative_epsilon"), py::arg("tol"),
+      py::arg("max_iter"), py::arg("memory_budget"), py::arg("n_threads"));
   module.def(
       "coupling",
       [](const std::vector<Array<T>>& problem, const Weights& weights, const Array<double>& f, const Array<double>& g,

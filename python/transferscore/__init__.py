@@ -6,6 +6,7 @@ Importing this package imports NumPy and one compiled extension, nothing else.
 from typing import TYPE_CHECKING, Any
 
 from transferscore._backend import isa
+from transferscore._gradients import h_score_value_and_grad, soft_hgr_value_and_grad
 from transferscore._results import (
     ConvergenceWarning,
     ExactResult,
@@ -14,6 +15,7 @@ from transferscore._results import (
     LogMEResult,
     MaximalHScoreResult,
     NLEEPResult,
+    OTCEGradient,
     OTCEResult,
     OTCESpread,
     PixelHScoreResult,
@@ -56,6 +58,7 @@ from transferscore.transport import (
     label_distances,
     otce,
     otce_many,
+    otce_value_and_grad,
     sinkhorn,
     sinkhorn_divergence,
     sinkhorn_many,
@@ -121,6 +124,7 @@ __all__ = [
     "MaximalHScoreResult",
     "NLEEPResult",
     "OTCECalibration",
+    "OTCEGradient",
     "OTCEResult",
     "OTCESpread",
     "PixelHScoreResult",
@@ -149,6 +153,7 @@ __all__ = [
     "gbc",
     "get_num_threads",
     "h_score",
+    "h_score_value_and_grad",
     "hgr_correlation",
     "higher_order_h_score",
     "isa",
@@ -166,6 +171,7 @@ __all__ = [
     "num_threads",
     "otce",
     "otce_many",
+    "otce_value_and_grad",
     "parc",
     "pixel_h_score",
     "quantise_pixels",
@@ -182,6 +188,7 @@ __all__ = [
     "sinkhorn",
     "sinkhorn_divergence",
     "sinkhorn_many",
+    "soft_hgr_value_and_grad",
     "task_transferability",
     "transrate",
 ]

@@ -102,6 +102,20 @@ class Extension(Protocol):
         self, features: Features, ids: NDArray[np.int32], n_classes: list[int], *, n_threads: int
     ) -> Statistics: ...
     def merged_statistics(self, a: Statistics, b: Statistics) -> Statistics: ...
+    # value, derivatives (n, d), intensity, rank
+    def h_score_gradient(
+        self,
+        features: Features,
+        ids: NDArray[np.int32],
+        n_classes: list[int],
+        *,
+        ledoit_wolf: bool,
+        intensity: float,
+        n_threads: int,
+    ) -> tuple[float, NDArray[Any], float, int]: ...
+    def soft_hgr(
+        self, f: Features, g: Features, *, n_threads: int
+    ) -> tuple[float, NDArray[Any], NDArray[Any]]: ...
     def h_score_of_statistics(
         self,
         statistics: Statistics,
@@ -139,8 +153,10 @@ class Extension(Protocol):
     ) -> tuple[list[tuple[Matrix, float, int, float]], list[int]]: ...
     def nce(
         self,
-        source_labels: NDArray[np.int32] | NDArray[np.int64],
-        target_labels: NDArray[np.int32] | NDArray[np.int64],
+        source_ids: NDArray[np.int32],
+        n_source_classes: int,
+        target_ids: NDArray[np.int32],
+        n_target_classes: int,
         *,
         n_threads: int,
     ) -> float: ...
@@ -155,7 +171,6 @@ class Extension(Protocol):
         n_threads: int,
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]: ...
     def nce_of_counts(self, source_ids: NDArray[np.int32], counts: NDArray[np.int64]) -> float: ...
-    # The score, and whether rows that are taken as given are distributions; else it is none.
     def leep(
         self,
         outputs: Features,
@@ -164,9 +179,8 @@ class Extension(Protocol):
         *,
         normalise: bool,
         softmax: bool,
-        tolerance: float,
         n_threads: int,
-    ) -> tuple[float, bool]: ...
+    ) -> float: ...
     # n P(y, z) (K, C_s)
     def label_masses(
         self,
@@ -214,6 +228,8 @@ class Extension(Protocol):
         taken: Sequence[Sequence[NDArray[np.int64]]],
         ids: Sequence[Sequence[NDArray[np.int32]]],
         n_classes: Sequence[Sequence[int]],
+        weights: Sequence[Sequence[NDArray[np.float64]]],
+        initial: Sequence[NDArray[np.float64]],
         label_distances: Sequence[NDArray[np.float64]],
         *,
         feature_share: float,
@@ -224,6 +240,27 @@ class Extension(Protocol):
         memory_budget: float,
         n_threads: int,
     ) -> list[tuple[Any, ...]]: ...
+    # derivatives by source (k, n, d) and target (k, m, d), by weights (k, n), (k, m), by label cost
+    # (k, C_s C_t), both differences, entropy of the plan and its least, residuals (k,), iterations
+    def otce_gradient(
+        self,
+        problem: Sequence[Features],
+        taken: Sequence[NDArray[np.int64]],
+        ids: Sequence[NDArray[np.int32]],
+        n_classes: Sequence[int],
+        weights: Sequence[Matrix],
+        label_distances: Matrix,
+        f: Matrix,
+        g: Matrix,
+        coefficients: Matrix,
+        *,
+        feature_share: float,
+        epsilon: float,
+        tol: float,
+        max_iter: int,
+        memory_budget: float,
+        n_threads: int,
+    ) -> tuple[Any, ...]: ...
     def coupling(
         self,
         problem: Sequence[Features],

@@ -201,6 +201,49 @@ class OTCEResult:
 
 
 @dataclass(frozen=True)
+class OTCEGradient:
+    """Combinations of OTCE's two differences, and their derivatives.
+
+    Where one pair of coefficients was asked, arrays have no first axis.
+
+    Attributes
+    ----------
+    value : float or ndarray of shape (k,)
+        domain coefficient times W_D plus task coefficient times W_T.
+    source_features, target_features : ndarray of shape (k, n, d) and (k, m, d)
+        Derivatives by the features, in their type; zero for points that are left out.
+    source_weights, target_weights : ndarray of shape (k, n) and (k, m)
+        Derivatives by the weights. Only proportions of weights count, so they are orthogonal to the
+        weights; at a weight of zero, the derivative of giving it some.
+    label_cost : ndarray of shape (k, C_s, C_t) or None
+        Derivatives by the distances between classes, where there is a label cost.
+    domain_difference, task_difference : float
+        W_D and W_T of the plan as it was solved.
+    residual : float
+        Of the linear system that carries derivatives through the plan, relative; the largest.
+    n_iter : int
+        Iterations of conjugate gradients.
+    converged : bool
+        Whether transport and linear system both reached `tol`.
+    solver : SinkhornResult
+        The transport.
+    """
+
+    value: float | Vector
+    source_features: NDArray[Any]
+    target_features: NDArray[Any]
+    source_weights: Vector
+    target_weights: Vector
+    label_cost: Vector | None
+    domain_difference: float
+    task_difference: float
+    residual: float
+    n_iter: int
+    converged: bool
+    solver: SinkhornResult
+
+
+@dataclass(frozen=True)
 class MaximalHScoreResult:
     """Maximal H-score, with the features that reach it.
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from transferscore import _checks, _threads
@@ -171,13 +170,11 @@ class _Model:
         ids = self.y.ids[0]
         if name == "nce":
             return nce(source_labels=self._theta.argmax(axis=1), target_labels=ids)
-        value, _ = backend.leep(
+        return backend.leep(
             self._theta,
             ids,
             self.y.n_classes[0],
             normalise=False,
             softmax=False,
-            tolerance=np.inf,  # rows have been looked at
             n_threads=self.n_threads,
         )
-        return value

@@ -8,9 +8,7 @@
 #pragma once
 
 #include <cmath>
-#include <optional>
 
-#include "core/lanes.hpp"
 #include "core/parallel.hpp"
 #include "core/prefetch.hpp"
 
@@ -20,44 +18,19 @@ enum class Rows { as_given, normalised, softmax };
 
 namespace detail {
 
-constexpr Index class_tile = 128;
-
-template <class T>
-double tile_sum(const T* values /* (count,) */, Index count) {
-  return sum_in_lanes(count, [&](Index z) { return static_cast<double>(values[z]); });
-}
-
-/// Sum of a row of outputs, in tiles, as `label_sums` sees it.
-template <class T>
-double row_sum(const T* row /* (n_classes,) */, Index n_classes) {
+/// term(0) + ... + term(n - 1), several sums side by side: each addition would else wait for the last.
+template <class Term>
+double sum_in_lanes(Index n, const Term& term) {
+  constexpr Index lanes = 32;
+  double sums[lanes] = {};
+  Index k = 0;
+  for (; k + lanes <= n; k += lanes)
+    for (Index lane = 0; lane < lanes; ++lane) sums[lane] += term(k + lane);
+  for (; k < n; ++k) sums[0] += term(k);
   double sum = 0;
-  for (Index first = 0; first < n_classes; first += class_tile)
-    sum += tile_sum(row + first, std::min(class_tile, n_classes - first));
+  for (const double s : sums) sum += s;
   return sum;
 }
-
-inline bool is_distribution(double sum, double least, double tolerance /* of the sum */) {
-  return least >= 0 && sum > 0 && std::isfinite(sum) && std::abs(sum - 1) <= tolerance;
-}
-
-/// What tells of every row of outputs whether it is a distribution.
-struct RowTotals {
-  RowMatrix<double> sums;  // (tiles, n)
-  Eigen::VectorXd least;   // (tiles,) of all rows
-
-  RowTotals(Index n, Index n_classes)
-      : sums((n_classes + class_tile - 1) / class_tile, n), least(Eigen::VectorXd::Zero(sums.rows())) {}
-
-  bool are_distributions(double tolerance) const {
-    if (!(least.minCoeff() >= 0)) return false;
-    for (Index i = 0; i < sums.cols(); ++i) {
-      double sum = 0;
-      for (Index tile = 0; tile < sums.rows(); ++tile) sum += sums(tile, i);
-      if (!is_distribution(sum, 0, tolerance)) return false;
-    }
-    return true;
-  }
-};
 
 /// theta: outputs of the source model, made probabilities where they are read.
 template <class T>
@@ -93,9 +66,6 @@ class Predictions {
     }
   }
 
-  /// Outputs as they came, from class `first` on.
-  const T* given(Index i, Index first) const { return outputs_.data() + i * n_classes() + first; }
-
   /// Asks for what `add` will read.
   EIGEN_ALWAYS_INLINE void foresee(Index i, Index first, Index count) const {
     prefetch(outputs_.data() + i * n_classes() + first, count);
@@ -123,26 +93,19 @@ class Predictions {
   Eigen::VectorXd offset_, factor_;  // (n,)
 };
 
-/// n P(y, z) (C_y, C_s): each task a few source classes, whose sums stay in the cache. Totals of the rows come along
-/// where they are asked for.
+/// n P(y, z) (C_y, C_s): each task a few source classes, whose sums stay in the cache.
 template <class T>
 RowMatrix<double> label_sums(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */, Index n_labels,
-                             const Execution& execution, RowTotals* totals = nullptr) {
-  constexpr Index ahead = 8;
+                             const Execution& execution) {
+  constexpr Index tile = 128, ahead = 8;
   RowMatrix<double> sums = RowMatrix<double>::Zero(n_labels, theta.n_classes());
-  parallel_for_pieces(theta.n_classes(), class_tile, execution, [&](Index first, Index count) {
+  parallel_for_pieces(theta.n_classes(), tile, execution, [&](Index first, Index count) {
     RowMatrix<double> part = RowMatrix<double>::Zero(n_labels, count);
-    T least = 0;
     for (Index i = 0; i < theta.n(); ++i) {
       if (i % 4096 == 0) execution.check();
       theta.foresee(i + ahead, first, count);
       theta.add(i, first, count, part.data() + ids[i] * count);
-      if (totals == nullptr) continue;
-      const T* values = theta.given(i, first);
-      totals->sums(first / class_tile, i) = tile_sum(values, count);
-      least = std::min(least, Eigen::Map<const Eigen::Array<T, 1, Eigen::Dynamic>>(values, count).minCoeff());
     }
-    if (totals != nullptr) totals->least[first / class_tile] = static_cast<double>(least);
     sums.middleCols(first, count) = part;
   });
   return sums;
@@ -159,11 +122,11 @@ void for_each_prediction(const Predictions<T>& theta, const std::int32_t* ids /*
   });
 }
 
-/// 1/n sum_i value( sum_z P(y_i|z) theta_iz ), from n P(y, z)
+/// 1/n sum_i value( sum_z P(y_i|z) theta_iz )
 template <class T, class Value>
-double mean_of_predictions(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */,
-                           RowMatrix<double> conditional /* (C_y, C_s) */, const Value& value,
-                           const Execution& execution) {
+double mean_of_predictions(const Predictions<T>& theta, const std::int32_t* ids /* (n,) */, Index n_labels,
+                           const Value& value, const Execution& execution) {
+  RowMatrix<double> conditional = label_sums(theta, ids, n_labels, execution);  // (C_y, C_s), P(y|z)
   const Eigen::RowVectorXd mass = conditional.colwise().sum();
   conditional *= (mass.array() > 0).select(mass.array().inverse(), 0.0).matrix().asDiagonal();
 
@@ -176,27 +139,15 @@ double mean_of_predictions(const Predictions<T>& theta, const std::int32_t* ids 
 
 }  // namespace detail
 
-struct Leep {
-  double score = 0;
-  bool are_distributions = true;  // the rows that are taken as given; else there is no score
-};
-
-/// The pass that sums rows as they are given looks also whether they are distributions.
 template <class T>
-Leep leep(MatrixView<T> outputs /* (n, C_s) */, Rows rows, double tolerance /* of sums of rows */,
-          const std::int32_t* ids /* (n,) */, Index n_labels, const Execution& execution) {
-  Leep result;
+double leep(MatrixView<T> outputs /* (n, C_s) */, Rows rows, const std::int32_t* ids /* (n,) */, Index n_labels,
+            const Execution& execution) {
+  double score = 0;
   with_team(execution, 4 * static_cast<double>(outputs.size()), [&](const Execution& team) {
     const detail::Predictions<T> theta(outputs, rows, team);
-    std::optional<detail::RowTotals> totals;
-    if (rows == Rows::as_given) totals.emplace(outputs.rows(), outputs.cols());
-    RowMatrix<double> sums = detail::label_sums(theta, ids, n_labels, team, totals ? &*totals : nullptr);
-    result.are_distributions = !totals || totals->are_distributions(tolerance);
-    if (!result.are_distributions) return;
-    const auto log = [](double p) { return std::log(p); };
-    result.score = detail::mean_of_predictions(theta, ids, std::move(sums), log, team);
+    score = detail::mean_of_predictions(theta, ids, n_labels, [](double p) { return std::log(p); }, team);
   });
-  return result;
+  return score;
 }
 
 /// Sums over the samples of each label.
@@ -253,9 +204,10 @@ BadRow first_bad_row(MatrixView<T> outputs /* (n, C_s) */, double tolerance /* i
     parallel_for_pieces(outputs.rows(), piece, team, [&](Index first, Index count) {
       for (Index i = first; i < first + count && found[first / piece].row < 0; ++i) {
         const T* row = outputs.data() + i * outputs.cols();
-        const double sum = detail::row_sum(row, outputs.cols());
+        const double sum = detail::sum_in_lanes(outputs.cols(), [&](Index z) { return static_cast<double>(row[z]); });
         const double least = static_cast<double>(outputs.row(i).minCoeff());
-        if (!detail::is_distribution(sum, least, tolerance)) found[first / piece] = {i, sum, least};
+        if (!(least >= 0 && sum > 0 && std::isfinite(sum) && std::abs(sum - 1) <= tolerance))
+          found[first / piece] = {i, sum, least};
       }
     });
   });

@@ -78,7 +78,7 @@ Nleep nleep(MatrixView<T> features /* (n, d) */, const std::int32_t* ids /* (n,)
     fit.posterior.resize(0, 0);
     const Predictions<double> theta({posterior.data(), n, posterior.cols()}, Rows::as_given, team);
     const auto value = [&](double p) { return options.log ? std::log(p) : p; };
-    result.value = mean_of_predictions(theta, ids, label_sums(theta, ids, n_classes, team), value, team);
+    result.value = mean_of_predictions(theta, ids, n_classes, value, team);
   });
   return result;
 }

@@ -15,6 +15,8 @@ template <class T>
 struct OTCEProblem {
   TransportProblem<T> transport;
   LabelPair labels;  // of the points that are taken
+  Marginals marginals;
+  Eigen::VectorXd initial;  // (m,) potentials g to start from, or empty
 };
 
 /// Positions sorted by class, in their order within a class: a label table is then a sum over runs.
@@ -26,33 +28,48 @@ inline std::vector<Index> sorted_by_class(const LabelPair& labels, Index n) {
   return order;
 }
 
-/// solve(problem, marginals) with the source points sorted by class; its potentials in the order of the caller.
-template <class T, class Solve>
-SinkhornSolution solve_by_class(OTCEProblem<T> problem, const Solve& solve) {
-  const Index n = problem.transport.n(), m = problem.transport.m();
-  const std::vector<Index> order = sorted_by_class(problem.labels, n);
-  std::vector<std::int32_t> ids(n);
-  std::vector<Index> rows = order;
-  for (Index i = 0; i < n; ++i) {
-    ids[i] = problem.labels.source_ids[order[i]];
-    if (!problem.transport.rows.empty()) rows[i] = problem.transport.rows[order[i]];
+/// A problem with its source points sorted by class, together with their class ids.
+template <class T>
+struct ByClass {
+  ByClass(const OTCEProblem<T>& given, const std::vector<Index>& order /* (n,) */)
+      : problem(given), source_ids_(order.size()) {
+    const std::vector<Index>& taken = given.transport.rows;
+    std::vector<Index> rows = order;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      source_ids_[i] = given.labels.source_ids[order[i]];
+      if (!taken.empty()) rows[i] = taken[order[i]];
+    }
+    problem.transport.rows.swap(rows);
+    problem.marginals.a = given.marginals.a(order);
+    problem.labels.source_ids = source_ids_.data();
+    problem.transport.label_cost.source_ids = source_ids_.data();
+    problem.transport.label_cost.target_ids = problem.labels.target_ids;
   }
-  problem.transport.rows.swap(rows);
-  problem.labels.source_ids = ids.data();
-  problem.transport.label_cost.source_ids = ids.data();
-  problem.transport.label_cost.target_ids = problem.labels.target_ids;
+  ByClass(const ByClass&) = delete;
+  ByClass& operator=(const ByClass&) = delete;
 
-  SinkhornSolution solution = solve(problem, uniform_marginals(n, m));
-  const Eigen::VectorXd sorted = solution.f;
-  for (Index i = 0; i < sorted.size(); ++i) solution.f[order[i]] = sorted[i];
+  OTCEProblem<T> problem;
+
+ private:
+  std::vector<std::int32_t> source_ids_;
+};
+
+/// solve(problem) with the source points sorted by class; its potentials in the order of the caller.
+template <class T, class Solve>
+SinkhornSolution solve_by_class(const OTCEProblem<T>& problem, const Solve& solve) {
+  const std::vector<Index> order = sorted_by_class(problem.labels, problem.transport.n());
+  const ByClass<T> sorted(problem, order);
+  SinkhornSolution solution = solve(sorted.problem);
+  const Eigen::VectorXd potentials = solution.f;
+  for (Index i = 0; i < potentials.size(); ++i) solution.f[order[i]] = potentials[i];
   return solution;
 }
 
 /// `transport_cost` is the domain difference, the conditional entropy of `joint` the task difference.
 template <class T>
 SinkhornSolution otce(const OTCEProblem<T>& problem, const SinkhornOptions& options, const Execution& execution) {
-  return solve_by_class(problem, [&](const OTCEProblem<T>& sorted, const Marginals& marginals) {
-    return sinkhorn(sorted.transport, marginals, {}, sorted.labels, options, execution);
+  return solve_by_class(problem, [&](const OTCEProblem<T>& sorted) {
+    return sinkhorn(sorted.transport, sorted.marginals, sorted.initial, sorted.labels, options, execution);
   });
 }
 
@@ -67,7 +84,7 @@ class SharedCosts {
 
   SinkhornSolution otce(const OTCEProblem<T>& problem, const SinkhornOptions& options,
                         const Execution& execution) const {
-    return solve_by_class(problem, [&](const OTCEProblem<T>& sorted, const Marginals& marginals) {
+    return solve_by_class(problem, [&](const OTCEProblem<T>& sorted) {
       std::vector<Index> columns = sorted.transport.columns;
       if (columns.empty()) {
         columns.resize(source_.m);
@@ -76,8 +93,8 @@ class SharedCosts {
       const SubsetCost<T> costs(source_, cost_.memory(), sorted.transport.rows, std::move(columns));
       const double scale = cost_scale(costs, execution);
       if (sizeof(T) == 4 && !single_is_enough(costs, scale, options))
-        return sinkhorn(sorted.transport, marginals, {}, sorted.labels, options, execution);
-      return solve<T>(costs, marginals, scale, {}, sorted.labels, options, execution);
+        return sinkhorn(sorted.transport, sorted.marginals, sorted.initial, sorted.labels, options, execution);
+      return solve<T>(costs, sorted.marginals, scale, sorted.initial, sorted.labels, options, execution);
     });
   }
 

@@ -42,24 +42,24 @@ inline std::vector<Index> spread_evenly(Index n) {
   return indices;
 }
 
-/// At most 512 x 512 costs, in units of the source.
-template <class C>
-LargeMatrix<C> some_costs(const CostSource<C>& source, const Execution& execution) {
-  const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
-  LargeMatrix<C> costs = source.gather(rows, columns, execution);
-  costs.view().rowwise() += source.target_part(columns).transpose().template cast<C>();
-  costs.view().colwise() += source.source_part(rows).template cast<C>();
-  return costs;
-}
-
-/// Median of some costs; the mean of their sizes where it is not positive, 1 where that is zero.
+/// Median of at most 512 x 512 costs; the mean of their sizes where it is not positive, 1 where that is zero.
 template <class C>
 double cost_scale(const CostSource<C>& source, const Execution& execution) {
-  LargeMatrix<C> costs = some_costs(source, execution);
-  const double middle = median(costs.data(), costs.view().size());
+  const std::vector<Index> rows = spread_evenly(source.n), columns = spread_evenly(source.m);
+  const Eigen::RowVectorX<C> target_part = source.target_part(columns).transpose().template cast<C>();
+  std::vector<C> values(rows.size() * columns.size());
+  Eigen::Map<RowMatrix<C>> costs(values.data(), static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+  constexpr double multiplications = 8;
+  const Execution step = execution.for_step(multiplications * static_cast<double>(costs.size()));
+  parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
+    const std::vector<Index> some(rows.begin() + first, rows.begin() + first + count);
+    auto piece = costs.middleRows(first, count);
+    piece = source.gather(some, columns).rowwise() + target_part;
+    piece.colwise() += source.source_part(some).template cast<C>();
+  });
+  const double middle = median(values);
   if (middle > 0) return source.unit * middle;
-  costs = some_costs(source, execution);  // the median has changed them
-  const double mean = costs.view().template cast<double>().cwiseAbs().mean();
+  const double mean = costs.template cast<double>().cwiseAbs().mean();
   return mean > 0 ? source.unit * mean : 1;
 }
 

@@ -1,6 +1,5 @@
 """Outputs of a source model, and labels that need not tell classes apart."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,14 @@ from transferscore._checks.labels import IgnoreIndex, integer_columns, kept_mask
 ROW_SUMS = {2: 1e-2, 4: 1e-4, 8: 1e-6}
 TRANSFORMS = ("normalise", "softmax")
 Ids = tuple[NDArray[np.int32], int]
-Integers = NDArray[np.int32] | NDArray[np.int64]
 
 
 def label_pairs(
-    source_labels: ArrayLike, target_labels: ArrayLike, ignore_index: IgnoreIndex
-) -> tuple[Integers, Integers]:
-    """Labels (n,) of both as integers; a pair stays where neither is ignored."""
+    source_labels: ArrayLike, target_labels: ArrayLike, ignore_index: IgnoreIndex, n_threads: int
+) -> tuple[Ids, Ids]:
+    """Class ids (n,) of both with the numbers of classes; a pair stays where neither is ignored."""
     sides = label_sides(source_labels, target_labels, ignore_index)
-    source, target = (integer_columns(y[:, np.newaxis])[:, 0] for y in sides.values())
+    source, target = (label_ids(y, n_threads) for y in sides.values())
     return source, target
 
 
@@ -65,30 +63,6 @@ def label_ids(y: NDArray[Any], n_threads: int) -> Ids:
     return ids[0], n_classes
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Outputs (n, C_s) of the samples that are not ignored; rows are still to be looked at."""
-
-    theta: Floats
-    tolerance: float  # of the sums of rows
-    transform: object
-    keep: NDArray[np.bool_] | None  # of the rows that came
-    first_row: int  # as the user counts
-
-    def refuse_bad_rows(self, n_threads: int) -> None:
-        """Raise where outputs are no distributions and can't be made so."""
-        row, total, least = -1, 1.0, 0.0
-        if self.transform != "softmax":
-            row, total, least = backend.first_bad_row(self.theta, self.tolerance, n_threads)
-        if row >= 0 or self.transform == "softmax":
-            name = "source_probabilities"
-            refuse_nonfinite(self.theta, name, self.keep, n_threads, self.first_row)
-        if row >= 0:
-            kept = row if self.keep is None else int(np.flatnonzero(self.keep)[row])
-            normalise = self.transform == "normalise"
-            raise _not_a_distribution(self.first_row + kept, total, least, normalise)
-
-
 def outputs_and_labels(
     outputs: ArrayLike,
     labels: ArrayLike,
@@ -96,12 +70,12 @@ def outputs_and_labels(
     transform: object,
     ignore_index: IgnoreIndex,
     n_threads: int,
-) -> tuple[Outputs, Ids]:
-    """Outputs (n, C_s) and class ids (n,); rows that are taken as given are still to be refused."""
-    rows, y = _outputs(outputs, labels, transform, ignore_index)
-    if transform is not None:
-        rows.refuse_bad_rows(n_threads)
-    return rows, label_ids(y, n_threads)
+) -> tuple[Floats, Ids]:
+    """Outputs (n, C_s) that are distributions or can be made so, and class ids (n,)."""
+    theta, y = distributions(
+        outputs, labels, transform=transform, ignore_index=ignore_index, n_threads=n_threads
+    )
+    return theta, label_ids(y, n_threads)
 
 
 def distributions(
@@ -115,27 +89,6 @@ def distributions(
     may_be_empty: bool = False,
 ) -> tuple[Floats, NDArray[Any]]:
     """Outputs (n, C_s) and labels (n,) without the ignored samples, which may be all of them."""
-    rows, y = _outputs(
-        outputs,
-        labels,
-        transform,
-        ignore_index,
-        first_row=first_row,
-        may_be_empty=may_be_empty,
-    )
-    rows.refuse_bad_rows(n_threads)
-    return rows.theta, y
-
-
-def _outputs(
-    outputs: ArrayLike,
-    labels: ArrayLike,
-    transform: object,
-    ignore_index: IgnoreIndex,
-    *,
-    first_row: int = 0,
-    may_be_empty: bool = False,
-) -> tuple[Outputs, NDArray[Any]]:
     check_transform(transform)
     given = real_matrix(outputs, "source_probabilities", may_be_empty=may_be_empty)
     y = label_array(labels, n=len(given), many=False)
@@ -143,9 +96,18 @@ def _outputs(
     if ignore_index is not None:
         keep = kept_mask(y, ignore_index, may_be_empty=may_be_empty)
         given, y = given[keep], y[keep]
-    rounding = given.dtype.itemsize if given.dtype.kind == "f" else 8
-    tolerance = np.inf if transform == "normalise" else ROW_SUMS[min(8, rounding)]
-    return Outputs(kernel_ready(given), tolerance, transform, keep, first_row), y
+    theta = kernel_ready(given)
+    row, total, least = -1, 1.0, 0.0
+    if transform != "softmax":
+        rounding = given.dtype.itemsize if given.dtype.kind == "f" else 8
+        tolerance = np.inf if transform == "normalise" else ROW_SUMS[min(8, rounding)]
+        row, total, least = backend.first_bad_row(theta, tolerance, n_threads)
+    if row >= 0 or transform == "softmax":
+        refuse_nonfinite(theta, "source_probabilities", keep, n_threads, first_row)
+    if row >= 0:
+        where = first_row + (row if keep is None else int(np.flatnonzero(keep)[row]))
+        raise _not_a_distribution(where, total, least, transform == "normalise")
+    return theta, y
 
 
 def check_transform(transform: object) -> None:

@@ -256,6 +256,7 @@ def from_extra(extra: str, module: str) -> Any:
             "ot": "POT",
             "scipy": "SciPy",
             "sklearn": "scikit-learn",
+            "torch": "PyTorch",
         }
         package = packages[module.partition(".")[0]]
         raise ModuleNotFoundError(

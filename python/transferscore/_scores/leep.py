@@ -57,8 +57,7 @@ def leep(
 
     Notes
     -----
-    Memory beyond the inputs, in bytes: 16 C_y C_s + (28 + C_s / 16) n for C_y
-    target and C_s source classes.
+    Memory beyond the inputs, in bytes: 16 C_y C_s + 28 n for C_y target and C_s source classes.
 
     Examples
     --------
@@ -69,22 +68,18 @@ def leep(
     True
     """
     n_threads = _threads.resolve(n_threads)
-    outputs, (ids, n_classes) = _checks.outputs_and_labels(
+    theta, (ids, n_classes) = _checks.outputs_and_labels(
         source_probabilities,
         labels,
         transform=transform,
         ignore_index=ignore_index,
         n_threads=n_threads,
     )
-    value, are_distributions = backend.leep(
-        outputs.theta,
+    return backend.leep(
+        theta,
         ids,
         n_classes,
         normalise=transform == "normalise",
         softmax=transform == "softmax",
-        tolerance=outputs.tolerance,
         n_threads=n_threads,
     )
-    if not are_distributions:
-        outputs.refuse_bad_rows(n_threads)
-    return value

@@ -61,5 +61,5 @@ def nce(
     -0.346574
     """
     n_threads = _threads.resolve(n_threads)
-    source, target = _checks.label_pairs(source_labels, target_labels, ignore_index)
-    return backend.nce(source, target, n_threads=n_threads)
+    source, target = _checks.label_pairs(source_labels, target_labels, ignore_index, n_threads)
+    return backend.nce(*source, *target, n_threads=n_threads)

@@ -9,6 +9,7 @@ from transferscore.reference.footrule import footrule
 from transferscore.reference.gather import gather_pixel_features
 from transferscore.reference.gbc import gbc
 from transferscore.reference.h_score import h_score
+from transferscore.reference.h_score_gradient import h_score_gradient
 from transferscore.reference.hgr_correlation import hgr_correlation
 from transferscore.reference.knn import knn
 from transferscore.reference.leep import leep
@@ -26,6 +27,7 @@ from transferscore.reference.otce import (
     label_distances,
     otce,
 )
+from transferscore.reference.otce_gradient import otce_gradient
 from transferscore.reference.parc import parc
 from transferscore.reference.pixel_h_score import pixel_h_score
 from transferscore.reference.quantise_pixels import quantise_pixels
@@ -39,6 +41,7 @@ from transferscore.reference.sinkhorn import (
     sinkhorn_divergence,
     squared_distances,
 )
+from transferscore.reference.soft_hgr import soft_hgr
 from transferscore.reference.task_transferability import task_transferability
 from transferscore.reference.transrate import coding_rate, transrate
 
@@ -54,6 +57,7 @@ __all__ = [
     "gaussian_distance",
     "gbc",
     "h_score",
+    "h_score_gradient",
     "hgr_correlation",
     "joint_cost",
     "joint_label_distribution",
@@ -68,6 +72,7 @@ __all__ = [
     "nce",
     "nleep",
     "otce",
+    "otce_gradient",
     "parc",
     "pixel_h_score",
     "quantise_pixels",
@@ -76,6 +81,7 @@ __all__ = [
     "sfda",
     "sinkhorn",
     "sinkhorn_divergence",
+    "soft_hgr",
     "squared_distances",
     "task_transferability",
     "transrate",

@@ -26,6 +26,7 @@ from transferscore.transport.sinkhorn import Options, in_types, options, to_resu
 
 NAMES = ("source", "target")
 FEATURES = ("source_features", "target_features")
+NO_POTENTIALS = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,14 @@ class Task:
     rows: tuple[NDArray[np.int64], NDArray[np.int64]]  # taken; empty: all
     classes: tuple[Classes, Classes]  # of the points that are taken
     label_cost: LabelCost | None = None
+    weights: list[NDArray[np.float64]] | None = None  # [a (n,), b (m,)]; None: uniform
+    initial: NDArray[np.float64] | None = None  # (m,) potentials of the target to start from
+    positions: tuple[NDArray[np.int64], NDArray[np.int64]] = (NO_ROWS, NO_ROWS)  # as passed in
 
     def problem(self) -> Problem:
-        """The transport between its points, uniform weights."""
-        weights = [np.full(len(side.ids), 1.0 / len(side.ids)) for side in self.classes]
+        """The transport between its points."""
+        uniform = [np.full(len(side.ids), 1.0 / len(side.ids)) for side in self.classes]
+        weights = uniform if self.weights is None else self.weights
         return Problem(self.data, weights, self.rows, self.label_cost)
 
 
@@ -192,11 +197,11 @@ def otce(
     )
     is_exact = _checks.choice(method, "method", ("sinkhorn", "exact")) == "exact"
     domains = Domains.of(source_features, target_features, how.n_threads)
-    whole = _task(domains, (source_labels, target_labels), (None, None), ignore_index)
-    whole = _with_label_cost(whole, label_cost, gamma)
+    whole = task_of(domains, (source_labels, target_labels), (None, None), ignore_index)
+    whole = with_label_cost(whole, label_cost, gamma)
     if n_pairs is None:
         _refuse_options_of_samples(n_repeats, sampling, random_state)
-        (result,) = _solved([whole], how, is_exact, memory_budget)
+        (result,) = solved([whole], how, is_exact, memory_budget)
         return result
     samples = _samples(
         whole,
@@ -205,7 +210,7 @@ def otce(
         _checks.choice(sampling, "sampling", (_sampling.UNIFORM, _sampling.STRATIFIED)),
         _checks.generator(random_state),
     )
-    return _mean(_solved(samples, how, is_exact, memory_budget))
+    return _mean(solved(samples, how, is_exact, memory_budget))
 
 
 def otce_many(
@@ -307,29 +312,31 @@ def otce_many(
                 domains[key] = Domains.of(*features, how.n_threads)
             labels = (given["source_labels"], given["target_labels"])
             rows = (given.get("source_rows"), given.get("target_rows"))
-            task = _task(domains[key], labels, rows, ignore_index)
-            tasks.append(_with_label_cost(task, label_cost, gamma))
-    return _solved(tasks, how, is_exact, memory_budget)
+            task = task_of(domains[key], labels, rows, ignore_index)
+            tasks.append(with_label_cost(task, label_cost, gamma))
+    return solved(tasks, how, is_exact, memory_budget)
 
 
-def _task(
+def task_of(
     domains: Domains,
     labels: tuple[ArrayLike, ArrayLike],
     rows: tuple[ArrayLike | None, ArrayLike | None],
     ignore_index: IgnoreIndex,
 ) -> Task:
+    """The task of what a user passed in."""
     data = domains.data
     (source_rows, source), (target_rows, target) = (
         _side(len(points), y, taken, name, ignore_index)
         for points, y, taken, name in zip(data, labels, rows, NAMES, strict=True)
     )
+    positions = (source_rows, target_rows)
     if domains.is_finite:
-        return Task(data, (source_rows, target_rows), (source, target))
+        return Task(data, (source_rows, target_rows), (source, target), positions=positions)
     finite = [
         _checks.finite_rows(points, taken, name, n_threads=1)
         for points, taken, name in zip(data, (source_rows, target_rows), FEATURES, strict=True)
     ]
-    return Task(finite, (NO_ROWS, NO_ROWS), (source, target))
+    return Task(finite, (NO_ROWS, NO_ROWS), (source, target), positions=positions)
 
 
 def _side(
@@ -346,7 +353,8 @@ def _side(
     return taken, _checks.classes(y, len(y), f"{name}_labels")
 
 
-def _with_label_cost(task: Task, label_cost: str | ArrayLike | None, gamma: float) -> Task:
+def with_label_cost(task: Task, label_cost: str | ArrayLike | None, gamma: float) -> Task:
+    """The task with distances between its classes, where they are asked for."""
     feature_share = _checks.share(gamma, "gamma")
     if label_cost is None:
         return task
@@ -403,9 +411,10 @@ def _mean(results: list[OTCEResult]) -> OTCEResult:
     )
 
 
-def _solved(
+def solved(
     tasks: Sequence[Task], how: Options, is_exact: bool, memory_budget: int | None
 ) -> list[OTCEResult]:
+    """A result for each task, in order, with one warning for all that did not converge."""
     if is_exact:
         return [_exact(task, memory_budget, how.n_threads) for task in tasks]
     results: list[OTCEResult] = in_types(
@@ -426,6 +435,8 @@ def _of_one_type(tasks: Sequence[Task], how: Options) -> list[OTCEResult]:
             [task.rows for task in tasks],
             [[side.ids for side in task.classes] for task in tasks],
             [[side.count for side in task.classes] for task in tasks],
+            [task.problem().weights for task in tasks],
+            [NO_POTENTIALS if task.initial is None else task.initial for task in tasks],
             [NO_DISTANCES if cost is None else cost.distances for cost in label_costs],
             feature_share=max(shares, default=1.0),
             **how._asdict(),

@@ -8,7 +8,6 @@
 #include <memory>
 
 #include "frame.hpp"
-#include "lanes.hpp"
 #include "large_matrix.hpp"
 #include "prefetch.hpp"
 
@@ -23,8 +22,7 @@ struct CostSource {
   /// The costs from (first_row, first_column) on.
   virtual void write(Index first_row, Index first_column, Tile costs /* (rows, columns) */) const = 0;
   /// The costs of some rows and columns.
-  virtual LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                                const Execution& execution) const = 0;
+  virtual RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const = 0;
 
   Index n = 0, m = 0;
   const C* in_memory = nullptr;  // (n, m) where they are there already
@@ -52,11 +50,8 @@ class MatrixCost final : public CostSource<C> {
     costs = costs_.block(first_row, first_column, costs.rows(), costs.cols()).template cast<C>();
   }
 
-  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                        const Execution&) const override {
-    LargeMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
-    costs.view() = costs_(rows, columns).template cast<C>();
-    return costs;
+  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
+    return costs_(rows, columns).template cast<C>();
   }
 
  private:
@@ -106,9 +101,9 @@ class PointCost final : public CostSource<C> {
     target_frame.scale.setConstant(scale);
     // ||x - z||^2 with x = x' + p, z = z' + q:  ||x' - z'||^2 + 2 x'(p - q) + ||p - q||^2 - 2 z'(p - q)
     const auto centre = [](const Frame<T>& frame) { return frame.shift.template cast<double>().matrix(); };
-    const Eigen::VectorXd apart = (centre(source_frame) - centre(target_frame)) * static_cast<double>(scale);
-    x_ = seen_from(source, source_frame, rows, apart, x_norms_, this->source_part, execution);
-    z_ = seen_from(target, target_frame, columns, apart, z_norms_, this->target_part, execution);
+    apart_ = (centre(source_frame) - centre(target_frame)) * static_cast<double>(scale);
+    x_ = seen_from(source, source_frame, rows, apart_, x_norms_, this->source_part, execution);
+    z_ = seen_from(target, target_frame, columns, apart_, z_norms_, this->target_part, execution);
     this->n = x_.rows();
     this->m = z_.rows();
     this->width = x_.cols();
@@ -120,10 +115,16 @@ class PointCost final : public CostSource<C> {
       label_part_ = ((1 - gamma) / this->unit * labels.distances).template cast<C>();
       this->largest += static_cast<double>(label_part_.maxCoeff());
     }
-    this->source_part = gamma * (2 * this->source_part.array() + apart.squaredNorm());
+    this->source_part = gamma * (2 * this->source_part.array() + apart_.squaredNorm());
     this->target_part *= -2 * gamma;
     feature_share_ = static_cast<C>(gamma);
   }
+
+  /// Points as they are multiplied: each cloud from its centre, in units of 1 / sqrt(unit).
+  MatrixView<C> source_points() const { return x_.view(); }          // (n, d)
+  MatrixView<C> target_points() const { return z_.view(); }          // (m, d)
+  const Eigen::VectorXd& between_centres() const { return apart_; }  // (d,) source minus target
+  const LabelCost& labels() const { return labels_; }
 
   void write(Index first_row, Index first_column, typename CostSource<C>::Tile costs) const override {
     const Index columns = costs.cols();
@@ -139,25 +140,21 @@ class PointCost final : public CostSource<C> {
     }
   }
 
-  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                        const Execution& execution) const override {
+  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
     PointCost part;
     part.x_ = some_of(x_, rows);
     part.z_ = some_of(z_, columns);
     part.x_norms_ = x_norms_(rows);
     part.z_norms_ = z_norms_(columns);
     part.feature_share_ = feature_share_;
-    LargeMatrix<C> gathered(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
-    Eigen::Map<RowMatrix<C>> costs = gathered.view();
-    const Execution step = execution.for_step(8 * static_cast<double>(costs.size() + part.x_.view().size()));
-    parallel_for_pieces(costs.rows(), 64, step, [&](Index first, Index count) {
-      part.write(first, 0, costs.middleRows(first, count));
-      if (!labels_.is_used()) return;
-      for (Index i = first; i < first + count; ++i)
+    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+    part.write(0, 0, costs);
+    if (labels_.is_used()) {
+      for (Index i = 0; i < costs.rows(); ++i)
         for (Index j = 0; j < costs.cols(); ++j)
           costs(i, j) += label_part_(labels_.source_ids[rows[i]], labels_.target_ids[columns[j]]);
-    });
-    return gathered;
+    }
+    return costs;
   }
 
  private:
@@ -183,10 +180,9 @@ class PointCost final : public CostSource<C> {
       if (taken.empty()) write_framed<C>(points, frame, first, 0, seen.middleRows(first, count));
       for (Index i = first; i < first + count; ++i) {
         if (!taken.empty()) write_framed<C>(points, frame, taken[i], 0, seen.middleRows(i, 1));
-        const C* point = seen.data() + i * seen.cols();
-        const auto of_point = [point](Index j) { return static_cast<double>(point[j]); };
-        norms[i] = sum_in_lanes(seen.cols(), [&](Index j) { return of_point(j) * of_point(j); });
-        products[i] = sum_in_lanes(seen.cols(), [&](Index j) { return of_point(j) * direction[j]; });
+        const auto point = seen.row(i).template cast<double>();
+        norms[i] = point.squaredNorm();
+        products[i] = point.dot(direction);
       }
     });
     return points_seen;
@@ -201,6 +197,7 @@ class PointCost final : public CostSource<C> {
   static constexpr C rounding = 16 * std::numeric_limits<C>::epsilon();
   LabelCost labels_;
   C feature_share_ = 1;
+  Eigen::VectorXd apart_;              // (d,) between the centres
   LargeMatrix<C> x_, z_;               // (n, d), (m, d) from their centres
   Eigen::VectorXd x_norms_, z_norms_;  // (n,), (m,) squared
   RowMatrix<C> label_part_;            // (C_s, C_t)
@@ -228,13 +225,11 @@ class SubsetCost final : public CostSource<C> {
     }
   }
 
-  LargeMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns,
-                        const Execution&) const override {
-    LargeMatrix<C> gathered(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
-    Eigen::Map<RowMatrix<C>> costs = gathered.view();
+  RowMatrix<C> gather(const std::vector<Index>& rows, const std::vector<Index>& columns) const override {
+    RowMatrix<C> costs(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
     for (Index i = 0; i < costs.rows(); ++i)
       for (Index j = 0; j < costs.cols(); ++j) costs(i, j) = stored_[rows_[rows[i]] * stride_ + columns_[columns[j]]];
-    return gathered;
+    return costs;
   }
 
  private:

@@ -48,7 +48,7 @@ class LargeMatrix {
     const std::size_t bytes = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) * sizeof(T);
     const std::size_t rounded = (bytes + large_page - 1) / large_page * large_page;
     values_.reset(static_cast<T*>(::operator new(rounded, std::align_val_t{large_page})));
-    if (2 * bytes >= large_page) prefer_large_pages(values_.get(), rounded);
+    if (bytes >= large_page) prefer_large_pages(values_.get(), rounded);
   }
 
   Index rows() const { return rows_; }

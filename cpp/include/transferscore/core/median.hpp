@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 
 #include "types.hpp"
 
@@ -20,36 +21,32 @@ std::pair<T, T> neighbours_in_order(T* first, T* last, Index at) {
 }  // namespace detail
 
 /// Mean of the two in the middle for an even number of values, of which there is at least one; none of them NaN.
-/// Changes them. A few of them say between which bounds the middle lies, and only what lies there has to be put
+/// Changes their order. A few of them say between which bounds the middle lies, and only what lies there has to be put
 /// in order.
 template <class T>
-double median(T* values /* (n,) */, Index n) {
-  const Index middle = n / 2;
+double median(std::vector<T>& values) {
+  const Index n = static_cast<Index>(values.size()), middle = n / 2;
   if (n == 1) return static_cast<double>(values[0]);
   const auto of = [n](std::pair<T, T> in_the_middle) {
     const double above = static_cast<double>(in_the_middle.second);
     return n % 2 == 1 ? above : (static_cast<double>(in_the_middle.first) + above) / 2;
   };
   constexpr Index n_some = 2048, margin = 100;  // four standard deviations of the middle of the sample
-  constexpr Index stride = 1'000'003;           // a prime, so that the rows and columns of a matrix are met evenly
   if (n >= 8 * n_some) {
     std::vector<T> some(n_some);
-    for (Index k = 0; k < n_some; ++k) some[k] = values[k * stride % n];
+    for (Index k = 0; k < n_some; ++k) some[k] = values[k * n / n_some];
     std::sort(some.begin(), some.end());
     const T least = some[n_some / 2 - margin], most = some[n_some / 2 + margin];
-    const Index below = std::count_if(values, values + n, [least](T value) { return value < least; });
-    const Index up_to = std::count_if(values, values + n, [most](T value) { return value <= most; });
-    if (below < middle && middle < up_to) {
-      Index n_between = 0;
-      for (Index i = 0; i < n; ++i) {  // without branches: nobody can foresee where a value lies
-        const T value = values[i];
-        values[n_between] = value;
-        n_between += static_cast<Index>(value >= least) & static_cast<Index>(value <= most);
-      }
-      return of(detail::neighbours_in_order(values, values + n_between, middle - below));
-    }
+    const auto is_between = [least, most](T value) { return value >= least && value <= most; };
+    const Index below = std::count_if(values.begin(), values.end(), [least](T value) { return value < least; });
+    std::vector<T> between;
+    between.reserve(std::count_if(values.begin(), values.end(), is_between));
+    std::copy_if(values.begin(), values.end(), std::back_inserter(between), is_between);
+    const Index at = middle - below, n_between = static_cast<Index>(between.size());
+    if (at > 0 && at < n_between)
+      return of(detail::neighbours_in_order(between.data(), between.data() + n_between, at));
   }
-  return of(detail::neighbours_in_order(values, values + n, middle));
+  return of(detail::neighbours_in_order(values.data(), values.data() + n, middle));
 }
 
 }  // namespace transferscore

@@ -100,7 +100,7 @@ class StoredKernel {
   std::optional<Sweep> sweep(const Marginals& marginals, const Eigen::VectorXd& column /* (m,) */,
                              const Execution& whole) const {
     const Index n = kernel_.rows(), m = kernel_.cols();
-    const Execution execution = whole.for_step(4 * static_cast<double>(n) * static_cast<double>(m));
+    const Execution execution = whole.for_step(static_cast<double>(n) * static_cast<double>(m));
     const auto has_weight = marginals.b.array() > 0;
     const Eigen::ArrayXd scaling = has_weight.select((marginals.weighted(column) - exponents_).array().exp(), 0.0);
     const double largest = scaling.maxCoeff();
@@ -298,8 +298,7 @@ void update_columns(const Cost<C>& cost, double epsilon, const Marginals& margin
       execution.check();
       std::vector<Index> rows(std::min(rows_at_once, cost.n() - i));
       std::iota(rows.begin(), rows.end(), i);
-      const LargeMatrix<C> gathered = cost.source().gather(rows, some, execution.alone());
-      const MatrixView<C> costs = gathered.view();
+      const RowMatrix<C> costs = cost.source().gather(rows, some);
       for (Index k = 0; k < costs.rows(); ++k) {
         if (marginals.a[i + k] == 0) continue;
         for (Index j = 0; j < count; ++j) {
