@@ -106,7 +106,7 @@ class OTCEAdjoint {
     PlanSolution solution =
         PlanSystem(plan_, marginals_.a, row_sums_, column_sums_)
             .solve(domain_.s * domain_share + task.s * task_share, domain_.t * domain_share + task.t * task_share,
-                   options_.tol, options_.max_iter, execution_);
+                   options_.coefficients.col(1).cwiseAbs(), options_.tol, options_.max_iter, execution_);
     result_.residuals = solution.residuals;
     result_.n_iter = solution.n_iter;
     add_to_points(solution, points);

@@ -22,14 +22,15 @@ struct SetSelection {
   bool no_gain = false;  // ended because no source raised the score enough, or none had a score
 };
 
-/// At most `most` sources, each but the first raising the score by more than `least_gain`. Of equal ones the first is
-/// taken. A set has no score where it is to be adjusted for chance and any labels would score the most.
+/// At most `most` sources, each but the first raising the score by more than `least_gain`. Of those that are equal but
+/// for rounding the first is taken. A set has no score where it is to be adjusted for chance and any labels would score
+/// the most.
 template <class T>
 SetSelection select_set(const std::vector<MatrixView<T>>& features /* (n, d_s) each */,
                         const LabelSets& labels /* (1, n) */, Index most, double least_gain,
                         const HScoreOptions& options, const Execution& execution) {
   using namespace detail;
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  constexpr double none = std::numeric_limits<double>::quiet_NaN(), alike = 1e-10;
   const Index n = labels.n, n_sources = static_cast<Index>(features.size());
   Index d = 0;
   for (const auto& view : features) d += view.cols();
@@ -60,7 +61,8 @@ SetSelection select_set(const std::vector<MatrixView<T>>& features /* (n, d_s) e
         score.values = system.values(sources, labels, classes, team);
         score = finished(std::move(score), bound, options.adjust_for_chance);
         step.values[s] = score.values[0];
-        if (step.source >= 0 && !(score.values[0] > step.score.values[0])) continue;
+        if (step.source >= 0 && !(score.values[0] - step.score.values[0] > alike * std::abs(step.score.values[0])))
+          continue;
         step.source = s;
         step.score = std::move(score);
       }

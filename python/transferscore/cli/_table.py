@@ -71,7 +71,8 @@ def result(result: Tabular) -> str:
     for i, (heading, side) in enumerate(zip(sheet.headings, sheet.align, strict=True)):
         if side == "r":  # a heading is no wider than what stands below it, if its words allow
             wide = max([len(row[i]) for row in rows] + [len(word) for word in heading.split()])
-            table.add_column(Text(fill(printable(heading), wide)), justify="right", no_wrap=True)
+            folded = Text(fill(printable(heading), wide))
+            table.add_column(folded, justify="right", no_wrap=True, min_width=wide)
         else:
             _text_column(table, printable(heading))
     for row in rows:
@@ -156,12 +157,19 @@ def _render(parts: Iterable[RenderableType]) -> str:
     console = Console(
         file=paper,
         width=shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH,
+        height=shutil.get_terminal_size().lines,  # else a dumb terminal would have 80 columns
         force_terminal=terminal,
         force_jupyter=False,
         color_system="auto" if terminal and wants_colour() else None,
         legacy_windows=False,
         highlight=False,
     )
+    parts = list(parts)
+    for (
+        part
+    ) in parts:  # of a table that does not fit the terminal folds the lines: no number is cut
+        if isinstance(part, Table):
+            console.width = max(console.width, console.measure(part).minimum)
     for part in parts:
         console.print(part)
     paper.seek(0)

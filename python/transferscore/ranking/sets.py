@@ -18,6 +18,10 @@ from transferscore.ranking._tabular import Sheet, Tabular
 ROUNDING = 1e-10
 
 
+# Scores that differ by no more, relative to the better one, are equal but for rounding.
+ALIKE = 1e-10
+
+
 @dataclass(frozen=True)
 class SelectedSet(Tabular):
     """Candidates in the order in which they were chosen, and what each added.
@@ -60,7 +64,11 @@ class SelectedSet(Tabular):
     def tied(self) -> tuple[tuple[str, ...], ...]:
         """For each step, the candidates that would have given the very same score."""
         return tuple(
-            tuple(name for name, value in step.items() if value == best and name != chosen)
+            tuple(
+                name
+                for name, value in step.items()
+                if abs(value - best) <= ALIKE * abs(best) and name != chosen
+            )
             for step, best, chosen in zip(self.alternatives, self.scores, self.names, strict=True)
         )
 

@@ -117,9 +117,11 @@ class PlanSystem {
         scale_(plan.has_weight().array() / column_sums.array().sqrt()),
         kernel_((plan.has_weight().array() * column_sums.array().sqrt()).matrix().normalized()) {}
 
-  /// s = M (e o G) and t = M^T (a o G) summed over rows and columns; from beta = 0.
-  PlanSolution solve(const Eigen::MatrixXd& s /* (n, k) */, const Eigen::MatrixXd& t /* (m, k) */, double tol,
-                     Index max_iter, const Execution& execution) const {
+  /// s = M (e o G) and t = M^T (a o G) summed over rows and columns; from beta = 0. `unit` is the size that terms of G
+  /// may have.
+  PlanSolution solve(const Eigen::MatrixXd& s /* (n, k) */, const Eigen::MatrixXd& t /* (m, k) */,
+                     const Eigen::VectorXd& unit /* (k,) */, double tol, Index max_iter,
+                     const Execution& execution) const {
     const Index k = s.cols();
     PlanSolution solution{{}, Eigen::MatrixXd::Zero(plan_.m(), k), Eigen::VectorXd::Zero(k), 0};
     Eigen::MatrixXd residual =
@@ -127,7 +129,7 @@ class PlanSystem {
     const Eigen::VectorXd size = residual.colwise().norm();
     // Right-hand sides that cancel leave rounding, which is no reason to go on.
     constexpr double rounding = 64 * std::numeric_limits<double>::epsilon();
-    const Eigen::VectorXd floor = rounding * (scale_.asDiagonal() * t).colwise().norm();
+    const Eigen::VectorXd floor = rounding * unit.cwiseMax(Eigen::VectorXd((scale_.asDiagonal() * t).colwise().norm()));
     const Eigen::VectorXd aim = (tol * size).cwiseMax(floor);
 
     Eigen::MatrixXd direction = residual, found = Eigen::MatrixXd::Zero(plan_.m(), k);
