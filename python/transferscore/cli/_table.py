@@ -165,11 +165,12 @@ def _render(parts: Iterable[RenderableType]) -> str:
         highlight=False,
     )
     parts = list(parts)
-    for (
-        part
-    ) in parts:  # of a table that does not fit the terminal folds the lines: no number is cut
-        if isinstance(part, Table):
-            console.width = max(console.width, console.measure(part).minimum)
+    # The lines of a table that does not fit are folded by the terminal: no number is cut.
+    anything = console.options.update(max_width=_PIPE_WIDTH)
+    for part in parts:
+        wide = console.measure(part, options=anything)
+        if isinstance(part, Table) and wide.minimum > console.width:
+            console.width = wide.maximum
     for part in parts:
         console.print(part)
     paper.seek(0)
