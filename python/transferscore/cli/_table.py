@@ -22,6 +22,8 @@ from transferscore.ranking._tabular import Tabular
 
 # A pipe has no width: nothing there is wrapped or cut.
 _PIPE_WIDTH = 100_000
+# Between columns; and to how much a column of text may be folded.
+_GAP, _FOLDED = 3, 12
 
 
 def rank(report: RankReport) -> str:
@@ -68,17 +70,22 @@ def result(result: Tabular) -> str:
     sheet = result._sheet()
     table = _table()
     rows = sheet.texts()
+    least = _GAP * (len(sheet.headings) - 1)
     for i, (heading, side) in enumerate(zip(sheet.headings, sheet.align, strict=True)):
         if side == "r":  # a heading is no wider than what stands below it, if its words allow
             wide = max([len(row[i]) for row in rows] + [len(word) for word in heading.split()])
             folded = Text(fill(printable(heading), wide))
             table.add_column(folded, justify="right", no_wrap=True, min_width=wide)
         else:
+            wide = min(_FOLDED, max(len(text) for text in [heading, *(row[i] for row in rows)]))
             _text_column(table, printable(heading))
+        least += wide
     for row in rows:
         table.add_row(*_texts(row))
     title = [Text(printable(sheet.title), style="bold")] if sheet.title else []
-    return _render([*title, table, *(Text(printable(note)) for note in sheet.notes)])
+    notes = [Text(printable(note)) for note in sheet.notes]
+    # A terminal folds the lines of a table that is wider: no number is cut.
+    return _render([*title, table, *notes], least=least)
 
 
 def _descriptions(report: DemoReport) -> Table:
@@ -149,14 +156,14 @@ def _texts(cells: Iterable[str]) -> list[Text]:
     return [Text(cell) for cell in cells]
 
 
-def _render(parts: Iterable[RenderableType]) -> str:
-    """Lay the parts out for standard output: its width, its colours, its alphabet."""
+def _render(parts: Iterable[RenderableType], *, least: int = 0) -> str:
+    """Lay the parts out for standard output: its width, or `least`, its colours, its alphabet."""
     terminal = is_terminal(sys.stdout)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     paper = io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace", newline="\n")
     console = Console(
         file=paper,
-        width=shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH,
+        width=max(shutil.get_terminal_size().columns, least) if terminal else _PIPE_WIDTH,
         height=shutil.get_terminal_size().lines,  # else a dumb terminal would have 80 columns
         force_terminal=terminal,
         force_jupyter=False,
@@ -164,13 +171,6 @@ def _render(parts: Iterable[RenderableType]) -> str:
         legacy_windows=False,
         highlight=False,
     )
-    parts = list(parts)
-    # The lines of a table that does not fit are folded by the terminal: no number is cut.
-    anything = console.options.update(max_width=_PIPE_WIDTH)
-    for part in parts:
-        wide = console.measure(part, options=anything)
-        if isinstance(part, Table) and wide.minimum > console.width:
-            console.width = wide.maximum
     for part in parts:
         console.print(part)
     paper.seek(0)
