@@ -373,6 +373,20 @@ class TestUsage:
         assert result.code == 0
         assert "exit codes:\n  0    everything was scored\n" in result.out
 
+    def test_doctor_as_json(self, run: Callable[..., Run]) -> None:
+        facts = json.loads(run("doctor", "--json").out)
+        assert facts["transferscore"] == transferscore.__version__
+
+    @pytest.mark.parametrize(
+        "command",
+        ["rank", "pixels", "otce", "matrix", "select", "evaluate", "plot", "extract", "demo"]
+        + ["doctor", "completion"],
+    )
+    def test_every_help_has_an_example(self, run: Callable[..., Run], command: str) -> None:
+        result = run(command, "--help")
+        assert result.code == 0
+        assert f"example:\n  transferscore {command}" in result.out
+
     def test_doctor(self, run: Callable[..., Run]) -> None:
         result = run("doctor")
         assert result.code == 0

@@ -12,9 +12,9 @@ from transferscore import _backend, _threads
 OPENMP_RUNTIMES = ("libgomp", "libiomp", "libomp", "vcomp")
 
 
-def report() -> str:
-    """Lines of `name: value`, for people and for bug reports."""
-    facts = {
+def facts() -> dict[str, str]:
+    """What there is to know, by name."""
+    return {
         "transferscore": transferscore.__version__,
         "python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
         "numpy": np.__version__,
@@ -26,8 +26,13 @@ def report() -> str:
         "threads": _threads_and_why(),
         "openmp runtimes": _described(openmp_runtimes()),
     }
-    width = max(map(len, facts))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
+
+
+def report() -> str:
+    """Lines of `name: value`, for people and for bug reports."""
+    found = facts()
+    width = max(map(len, found))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in found.items())
 
 
 def _level() -> str:

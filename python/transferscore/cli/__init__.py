@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 from collections.abc import Sequence
 
 from transferscore.cli._output import CommandError, Exit, Outcome, emit, flush, say
@@ -49,7 +50,9 @@ def _run(args: argparse.Namespace) -> Outcome:
     if args.command == "doctor":
         from transferscore import _doctor
 
-        return Outcome(_doctor.report().rstrip("\n") + "\n")
+        as_json = args.form == "json"
+        text = json.dumps(_doctor.facts(), indent=2) if as_json else _doctor.report()
+        return Outcome(text.rstrip("\n") + "\n")
     command = importlib.import_module(f"transferscore.cli._{args.command}")
     outcome: Outcome = command.run(args)
     return outcome

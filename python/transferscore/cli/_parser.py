@@ -78,8 +78,8 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     for command in (_otce, _matrix, _select, _evaluate, _plot, _extract, _completion):
         command.add(commands)
     _add_demo(commands)
-    doctor = "print version, processor, threads and what else helps a bug report"
-    commands.add_parser("doctor", help=doctor, description=doctor, allow_abbrev=False)
+    text = "print version, processor, threads and what else helps a bug report"
+    _add_json(add_command(commands, "doctor", text, example="doctor --json"))
     return parser, rankings
 
 
@@ -223,8 +223,8 @@ def _add_scores(rank: argparse.ArgumentParser) -> None:
 
 def _add_demo(commands: Commands) -> None:
     text = "score the bundled zoo and compare the scores with measured accuracies"
-    demo = commands.add_parser("demo", help=text, description=text, allow_abbrev=False)
-    demo.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON")
+    demo = add_command(commands, "demo", text, example="demo --report demo.html")
+    _add_json(demo)
     page = demo.add_mutually_exclusive_group()
     page.add_argument(
         "--report",
@@ -237,7 +237,13 @@ def _add_demo(commands: Commands) -> None:
         "--no-report", dest="report", action="store_const", const=None, help="write no page"
     )
     add_threads(demo)
-    demo.set_defaults(form="table")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", dest="form", action="store_const", const="json", help="print JSON"
+    )
+    parser.set_defaults(form="table")
 
 
 def _resamples(text: str) -> int:
