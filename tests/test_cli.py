@@ -379,8 +379,19 @@ class TestUsage:
 
     @pytest.mark.parametrize(
         "command",
-        ["rank", "pixels", "otce", "matrix", "select", "evaluate", "plot", "extract", "demo"]
-        + ["doctor", "completion"],
+        [
+            "rank",
+            "pixels",
+            "otce",
+            "matrix",
+            "select",
+            "evaluate",
+            "plot",
+            "extract",
+            "demo",
+            "doctor",
+            "completion",
+        ],
     )
     def test_every_help_has_an_example(self, run: Callable[..., Run], command: str) -> None:
         result = run(command, "--help")
