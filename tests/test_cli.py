@@ -363,6 +363,7 @@ class TestUsage:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "argv", ["ignored", "--version"])
+        monkeypatch.delitem(sys.modules, "transferscore.__main__", raising=False)  # of other tests
         with pytest.raises(SystemExit) as stop:
             runpy.run_module("transferscore", run_name="__main__")
         assert stop.value.code == 0
