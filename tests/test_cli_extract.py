@@ -88,3 +88,15 @@ def test_an_unknown_layer(run):
     code, out, err = run(*COMMAND, "--layers", "nope")
     assert (code, out) == (3, "")
     assert "nope" in err
+
+
+def test_on_a_terminal_and_to_nobody(run, monkeypatch):
+    from test_cli import Full, Terminal
+
+    shown = Terminal()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout", shown)
+    assert cli.main([*COMMAND, "--layers", "0"]) == 0
+    assert "20 samples, with labels; pooling: mean" in shown.getvalue()
+    monkeypatch.setattr("sys.stdout", Full(BrokenPipeError(32, "Broken pipe")))
+    assert cli.main([*COMMAND, "--layers", "0"]) == 0

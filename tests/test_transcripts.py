@@ -39,6 +39,8 @@ COMMANDS = {
         *("--measures", "kendall"),
     ),
 }
+# They draw a figure, and print nothing.
+FIGURES = {"plot": ("plot", "scores.csv", "accuracies.csv", "--out", "figure.svg")}
 # What they print depends on the machine or on the installed packages.
 OTHERS = {
     "demo": ("demo", "--json", "--no-report"),
@@ -111,9 +113,23 @@ def test_on_a_terminal(name, monkeypatch):
     assert ("\x1b[" in err.getvalue()) == (not name.startswith("evaluate"))  # a progress bar
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *OTHERS])
+@pytest.mark.parametrize("name", [*OTHERS, *FIGURES])
+def test_others_through_a_pipe_and_on_a_terminal(name, capsys, monkeypatch):
+    arguments = list((OTHERS | FIGURES)[name])
+    assert cli.main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert bool(out) == (name not in FIGURES)
+    assert "\x1b" not in out + err
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert cli.main(arguments) == 0
+    assert bool(shown.getvalue()) == bool(out)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *OTHERS, *FIGURES])
 def test_to_nobody(name, capsys, monkeypatch):
-    arguments = list((COMMANDS | OTHERS)[name])
+    arguments = list((COMMANDS | OTHERS | FIGURES)[name])
     monkeypatch.setattr(sys, "stdout", Full(BrokenPipeError(32, "Broken pipe")))
     code = cli.main(arguments)
     monkeypatch.undo()
