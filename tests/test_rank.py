@@ -79,7 +79,7 @@ def test_merges_are_the_statistics_of_repeated_samples(offset, scale):
     ids = y.astype(np.int32)
     groups = split(ids, 7, 0)
     weights = np.array([[1.0] * 7, [0, 1, 1, 1, 1, 1, 1], [3, 0, 1, 2, 0, 0, 1]])
-    merged = list(GroupSums.of(X, ids, groups, 2).merged(weights, np.empty((3, 12, 12)), 2))
+    merged = list(GroupSums.of(X, ids, groups, 2).merged(weights, np.zeros((3, 12, 12)), 2))
     for one, counts in zip(merged, weights, strict=True):
         rows = np.repeat(np.arange(300), counts[groups].astype(int))
         expected = FeatureStatistics().partial_fit(X[rows], y[rows])

@@ -3,6 +3,7 @@
 
 #include "arrays.hpp"
 #include "transferscore/core/large_matrix.hpp"
+#include "transferscore/core/mirror.hpp"
 #include "transferscore/core/statistics.hpp"
 
 namespace transferscore {
@@ -14,7 +15,9 @@ using StatisticsTuple = std::tuple<Index, double, Array<double>, Array<double>, 
 /// (size, size) of which the lower triangle counts; the upper one repeats it.
 inline py::array_t<double> symmetric_array(const Eigen::MatrixXd& lower) {
   Array<double> array({lower.rows(), lower.cols()});
-  Eigen::Map<Eigen::MatrixXd>(array.mutable_data(), lower.rows(), lower.cols()) = lower.selfadjointView<Eigen::Lower>();
+  Eigen::Map<Eigen::MatrixXd> whole(array.mutable_data(), lower.rows(), lower.cols());
+  whole = lower;
+  mirror(whole, Execution{});
   return array;
 }
 

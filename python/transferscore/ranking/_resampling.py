@@ -1,10 +1,10 @@
 """Scores of resampled data: sums once for each group of samples, a resample is a weighted merge."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from transferscore._statistics.features import (
 
 Matrix = NDArray[np.float64]
 Groups = NDArray[np.int64]  # (n,) the group of each sample
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 # Scores of which resamples are drawn: a factor each. Others of the same sums leave out each group
 # once: LogME takes a tridiagonal form, some twenty times as long, and the intensity of Ledoit and
@@ -144,18 +146,25 @@ class Plan:
                 return [_or_nan(partial(OF_SUMS[name], statistics)) for name in names]
 
         size = min(len(weights), max(4, min(64, BLOCK // (8 * sums.d**2))))
-        scatters = np.empty((size, sums.d, sums.d))  # used again and again: new pages take time
+        scatters = np.zeros((size, sums.d, sums.d))  # used again and again: new pages take time
         blocks = (weights[first : first + size] for first in range(0, len(weights), size))
         radial = "h_score_shrinkage" in names
         drawn = (
             sums.merged(block, scatters[: len(block)], self.n_threads, radial=radial)
             for block in blocks
         )
-        if self.n_threads == 1:
-            return np.array([values(one) for one in chain.from_iterable(drawn)])
-        with ThreadPoolExecutor(self.n_threads) as pool:
-            # A block at a time: `map` over all would hold every merged matrix at once.
-            return np.array([value for block in drawn for value in pool.map(values, block)])
+        # A block at a time: over all at once, every merged matrix would be held.
+        return np.array(
+            [value for block in drawn for value in _each(values, block, self.n_threads)]
+        )
+
+
+def _each(compute: Callable[[Item], Result], items: Iterable[Item], n_threads: int) -> list[Result]:
+    """What becomes of each item, `n_threads` of them at a time."""
+    if n_threads == 1:
+        return [compute(item) for item in items]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(compute, items))
 
 
 def _jackknife(n_groups: int) -> float:
@@ -201,15 +210,16 @@ class GroupSums:
 
     @classmethod
     def of(cls, X: Floats, ids: NDArray[np.int32], groups: Groups, n_threads: int) -> "GroupSums":
-        """From one pass over the samples."""
+        """From one pass over the samples; groups are too small to share one among threads."""
         every_class = np.arange(int(ids.max()) + 1)
-        parts = []
-        for g in range(int(groups.max()) + 1):
+
+        def part(g: int) -> Sums:
             rows = np.flatnonzero(groups == g)
             present, local = np.unique(ids[rows], return_inverse=True)
-            sums = _summed(X[rows], Classes(local.astype(np.int32), present), n_threads)
-            parts.append(_with_classes(sums, present, every_class))
-        return cls._from(parts)
+            sums = _summed(X[rows], Classes(local.astype(np.int32), present), 1)
+            return _with_classes(sums, present, every_class)
+
+        return cls._from(_each(part, range(int(groups.max()) + 1), n_threads))
 
     @classmethod
     def _from(cls, parts: list[Sums]) -> "GroupSums":
@@ -247,8 +257,9 @@ class GroupSums:
     ) -> Iterator[FeatureStatistics]:
         """The statistics of all samples, the groups weighted, for each row of weights (B, G).
 
-        They hold views of `scatters` (B, d, d), which is filled. Radial moments, which take another
-        pass over each, are those that shrinkage asks for.
+        They hold views of `scatters` (B, d, d), zero below the diagonal: the upper triangle is
+        filled, which is all that scores read. Radial moments, which take another pass over each,
+        are those that shrinkage asks for.
         """
         n = _weighted(weights, self.sizes)
         means = _weighted(weights, self.first) / n[:, np.newaxis]
@@ -283,10 +294,12 @@ class GroupSums:
         """Return sum |z - mean|^4 of weighted groups (G,) with this scatter about the mean."""
         third = np.einsum("g,gd->d", weights, self.third)
         fourth = float((weights * self.fourth).sum())
-        along = float((mean * np.einsum("ij,j->i", scatter, mean)).sum())
+        diagonal = np.diagonal(scatter)
+        along = 2 * float((mean * np.einsum("ij,j->i", scatter, mean)).sum())
+        along -= float((diagonal * mean * mean).sum())  # of the triangle, where it counts twice
         q = float((mean * mean).sum())
         moment = fourth - 4 * float((mean * third).sum()) + 4 * along
-        return moment + 2 * q * float(np.trace(scatter)) + 3 * n * q * q
+        return moment + 2 * q * float(diagonal.sum()) + 3 * n * q * q
 
 
 def _weighted(weights: Matrix, sums: Matrix) -> Matrix:

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "large_matrix.hpp"
+#include "mirror.hpp"
 #include "parallel.hpp"
 
 namespace transferscore {
@@ -102,13 +103,6 @@ inline Index factor_pivoted(Eigen::MatrixXd& a /* (size, size) */, std::vector<I
     });
   }
   return size;
-}
-
-/// Copies the lower triangle to the upper one.
-inline void mirror(Eigen::MatrixXd& a /* (size, size) */, const Execution& execution) {
-  parallel_for_pieces(a.cols(), 64, execution, [&](Index first, Index count) {
-    for (Index j = first; j < first + count; ++j) a.col(j).head(j) = a.row(j).head(j).transpose();
-  });
 }
 
 /// A symmetric matrix scaled to a unit diagonal, without the rows that are zero.
