@@ -112,6 +112,7 @@ std::vector<SinkhornSolution> otce_many(const std::vector<OTCEProblem<T>>& probl
     pairs[{problems[i].transport.source.data(), problems[i].transport.target.data()}].push_back(i);
   const auto entries = [](Index n, Index m) { return static_cast<double>(n) * static_cast<double>(m); };
 
+  const KeptBlocks kept;
   std::vector<SinkhornSolution> solutions(problems.size());
   const auto solve_each = [&](const std::vector<Index>& members, const auto& solve) {
     const auto problem = [&](Index k) -> const OTCEProblem<T>& { return problems[members[k]]; };

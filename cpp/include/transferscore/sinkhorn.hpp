@@ -306,6 +306,7 @@ struct SinkhornProblem {
 template <class T>
 std::vector<SinkhornSolution> sinkhorn_many(const std::vector<SinkhornProblem<T>>& problems,
                                             const SinkhornOptions& options, const Execution& execution) {
+  const KeptBlocks kept;
   std::vector<SinkhornSolution> solutions(problems.size());
   for_each_problem(
       static_cast<Index>(problems.size()), [&](Index i) { return problems[i].transport.work(); }, execution,

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "types.hpp"
 
@@ -39,31 +41,95 @@ inline Eigen::MatrixXd large_copy(const Eigen::MatrixXd& from) {
   return copy;
 }
 
+/// Memory on the borders of large pages, in such pages where the system allows it.
+struct LargeBlock {
+  struct Free {
+    void operator()(void* memory) const { ::operator delete(memory, std::align_val_t{large_page}); }
+  };
+  std::unique_ptr<void, Free> memory;
+  std::size_t bytes = 0;
+
+  LargeBlock() = default;
+  explicit LargeBlock(std::size_t needed)
+      : memory(::operator new(whole_pages(needed), std::align_val_t{large_page})), bytes(whole_pages(needed)) {
+    if (2 * needed >= large_page) prefer_large_pages(memory.get(), bytes);
+  }
+
+  static std::size_t whole_pages(std::size_t needed) { return (needed + large_page - 1) / large_page * large_page; }
+};
+
+/// While one lives, its thread keeps the blocks that its large matrices give back for the next ones of the same size:
+/// problems that follow each other need not wait for new pages. Nothing is kept beside a block of another size.
+class KeptBlocks {
+ public:
+  static constexpr std::size_t worth_keeping = std::size_t{1} << 25, most = 4;
+
+  KeptBlocks() : outer_(std::exchange(current(), this)) { blocks_.reserve(most); }
+  ~KeptBlocks() { current() = outer_; }
+  KeptBlocks(const KeptBlocks&) = delete;
+  KeptBlocks& operator=(const KeptBlocks&) = delete;
+
+  static LargeBlock take(std::size_t needed) {
+    if (current() == nullptr || needed < worth_keeping) return LargeBlock(needed);
+    std::vector<LargeBlock>& blocks = current()->blocks_;
+    for (LargeBlock& block : blocks) {
+      if (block.bytes != LargeBlock::whole_pages(needed)) continue;
+      std::swap(block, blocks.back());
+      LargeBlock found = std::move(blocks.back());
+      blocks.pop_back();
+      return found;
+    }
+    blocks.clear();
+    return LargeBlock(needed);
+  }
+
+  static void give_back(LargeBlock block) {
+    if (current() == nullptr || block.bytes < worth_keeping || current()->blocks_.size() == most) return;
+    current()->blocks_.push_back(std::move(block));
+  }
+
+ private:
+  static KeptBlocks*& current() {
+    thread_local KeptBlocks* kept = nullptr;
+    return kept;
+  }
+
+  std::vector<LargeBlock> blocks_;
+  KeptBlocks* outer_;
+};
+
 /// A row-major matrix whose values are not set, in large pages where the system allows it.
 template <class T>
 class LargeMatrix {
  public:
   LargeMatrix() = default;
-  LargeMatrix(Index rows, Index columns) : rows_(rows), columns_(columns) {
-    const std::size_t bytes = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) * sizeof(T);
-    const std::size_t rounded = (bytes + large_page - 1) / large_page * large_page;
-    values_.reset(static_cast<T*>(::operator new(rounded, std::align_val_t{large_page})));
-    if (2 * bytes >= large_page) prefer_large_pages(values_.get(), rounded);
+  LargeMatrix(Index rows, Index columns)
+      : rows_(rows),
+        columns_(columns),
+        block_(KeptBlocks::take(static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) * sizeof(T))) {}
+  ~LargeMatrix() { KeptBlocks::give_back(std::move(block_)); }
+  LargeMatrix(LargeMatrix&& other) noexcept { swap(other); }
+  LargeMatrix& operator=(LargeMatrix&& other) noexcept {
+    LargeMatrix(std::move(other)).swap(*this);
+    return *this;
   }
 
   Index rows() const { return rows_; }
   Index cols() const { return columns_; }
-  T* data() { return values_.get(); }
-  const T* data() const { return values_.get(); }
+  T* data() { return static_cast<T*>(block_.memory.get()); }
+  const T* data() const { return static_cast<const T*>(block_.memory.get()); }
   Eigen::Map<RowMatrix<T>> view() { return {data(), rows_, columns_}; }
   MatrixView<T> view() const { return {data(), rows_, columns_}; }
 
  private:
-  struct Free {
-    void operator()(T* values) const { ::operator delete(values, std::align_val_t{large_page}); }
-  };
+  void swap(LargeMatrix& other) noexcept {
+    std::swap(rows_, other.rows_);
+    std::swap(columns_, other.columns_);
+    std::swap(block_, other.block_);
+  }
+
   Index rows_ = 0, columns_ = 0;
-  std::unique_ptr<T, Free> values_;
+  LargeBlock block_;
 };
 
 }  // namespace transferscore
