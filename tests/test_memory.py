@@ -266,13 +266,15 @@ def of_result(call: str, matrices: float) -> Transport:
 
 
 TRANSPORTS = {
-    "stored, float32": of_points((4000, 3000), 32, "float32", s=4, k=2),
+    "stored, float32": of_points((4000, 3000), 33, "float32", s=4, k=2),
     "stored, float64": of_points((4000, 3000), 32, "float64", s=8, k=2),
-    "stored, float32, tighter": of_points((4000, 3000), 32, "float32", tol=2e-4, s=4, k=4),
+    "stored, float32, tighter": of_points((4000, 3000), 33, "float32", tol=2e-4, s=4, k=4),
     "stored, float32, tight": of_points((4000, 3000), 32, "float32", tol=1e-7, s=8, k=8),
     "stored, float64, tight": of_points((4000, 3000), 32, "float64", tol=1e-7, s=8, k=8),
-    "stored, wide": of_points((200, 60000), 8, "float64", s=8, k=2),
-    "stored, tall": of_points((60000, 200), 8, "float64", s=8, k=2),
+    "stored, wide": of_points((200, 60000), 17, "float64", s=8, k=2),
+    "stored, tall": of_points((60000, 200), 17, "float64", s=8, k=2),
+    "kernel alone, float32": of_points((4000, 3000), 32, "float32", k=2),
+    "kernel alone, float64": of_points((4000, 3000), 16, "float64", k=2),
     "stored, many features": of_points((1000, 800), 8192, "float64", s=8, k=2),
     "anew, float32": of_points((4000, 3000), 32, "float32", s=4, k=2, budget=0),
     "anew, float64": of_points((4000, 3000), 32, "float64", s=8, k=2, budget=0),

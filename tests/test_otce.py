@@ -529,6 +529,31 @@ def test_many_problems_have_the_bits_of_single_calls(label_cost):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_draws_from_the_same_distributions_start_from_the_first(dtype):
+    n = 1000
+    whole = task(3 * n, 3 * n, 5, 4, dtype)
+    draws = [{key: values[k * n : (k + 1) * n] for key, values in whole.items()} for k in range(3)]
+    options = {"relative_epsilon": 0.02}
+    alone, started = (otce_many(draws, **options, alike=alike) for alike in (False, True))
+    assert bits(started[0]) == bits(alone[0])
+    for one, other in zip(started[1:], alone[1:], strict=True):
+        assert one.solver.converged
+        assert one.solver.n_iter < other.solver.n_iter
+        assert one.task_difference == pytest.approx(other.task_difference, rel=1e-3)
+        assert one.domain_difference == pytest.approx(other.domain_difference, rel=1e-3)
+    many_threads = otce_many(draws, **options, alike=True, n_threads=3)
+    assert [bits(one) for one in started] == [bits(one) for one in many_threads]
+
+
+@pytest.mark.parametrize("options", [{"method": "exact"}, {"label_cost": "gaussian-diagonal"}])
+def test_draws_that_have_nothing_to_start_from(options):
+    draws = [task(30, 30), task(32, 28)]
+    alone, started = (otce_many(draws, **options, alike=alike) for alike in (False, True))
+    assert [one.score for one in alone] == [one.score for one in started]
+    assert otce_many([], alike=True) == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("label_cost", [None, "gaussian"])
 def test_problems_that_share_features_equal_single_calls(label_cost, dtype, rng):
     whole = task(90, 120, 6, 8, dtype)

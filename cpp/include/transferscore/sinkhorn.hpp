@@ -69,6 +69,9 @@ constexpr double single_precision_tol = 1e-5;
 /// From this tolerance on a kernel in 16 bits is good enough; what its rounding may add to the error is asked for.
 constexpr double compact_tol = 5e-4, compact_share = 0.85;
 
+/// More bytes than this are read from memory, not from a cache.
+constexpr double cached = 32e6;
+
 /// Below this share of the largest cost an epsilon is lost in the rounding of costs.
 constexpr double least_epsilon = 1e-15;
 constexpr double smallest_epsilon = 1e-307;  // its inverse is finite
@@ -208,9 +211,10 @@ SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, 
 
   double memory = options.memory_budget;
   Cost<C> cost(source);
-  if (!cost.is_in_memory() && cost.entries() * sizeof(C) <= memory) {
+  const double bytes = cost.entries() * sizeof(C);
+  if (!cost.is_in_memory() && bytes <= memory && !(source.is_quick && bytes > cached)) {
     cost.store(execution);
-    memory -= cost.entries() * sizeof(C);
+    memory -= bytes;
   }
   SinkhornIteration<C> iteration(cost, marginals, memory, execution);
   if (initial.size() > 0) {

@@ -195,6 +195,7 @@ def segmentation_otce(
         method=method,
         epsilon=epsilon,
         relative_epsilon=relative_epsilon,
+        alike=True,
         tol=tol,
         max_iter=max_iter,
         memory_budget=memory_budget,

@@ -24,7 +24,8 @@ from transferscore._statistics.features import (
 Matrix = NDArray[np.float64]
 Groups = NDArray[np.int64]  # (n,) the group of each sample
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # Scores of which resamples are drawn: a factor each. Others of the same sums leave out each group
 # once: LogME takes a tridiagonal form, some twenty times as long, and the intensity of Ledoit and

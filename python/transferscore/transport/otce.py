@@ -17,16 +17,23 @@ from transferscore.transport._problem import (
     NO_ROWS,
     LabelCost,
     Problem,
+    checked,
     costs_of,
 )
 from transferscore.transport.exact import require_room_to_solve, solve_exact
 from transferscore.transport.label_cost import KINDS, label_distances
 from transferscore.transport.label_table import table_of_entries
 from transferscore.transport.sinkhorn import Options, in_types, options, to_result, warn_unconverged
+from transferscore.transport.sinkhorn import solved as solve_transport
 
 NAMES = ("source", "target")
 FEATURES = ("source_features", "target_features")
 NO_POTENTIALS = np.empty(0)
+
+# Source points from which potentials are carried over to a task that is like another one: as good a
+# start as from all of 10,000, for a fifth of an iteration.
+STARTING_POINTS = 2_000
+ROUGH = 1e-2  # the marginal error that is good enough for a start
 
 
 @dataclass(frozen=True)
@@ -222,6 +229,7 @@ def otce_many(
     label_cost: str | None = None,
     gamma: float = 0.5,
     ignore_index: IgnoreIndex = None,
+    alike: bool = False,
     tol: float = 1e-3,
     max_iter: int = 1000,
     memory_budget: int | None = None,
@@ -250,6 +258,11 @@ def otce_many(
         As for `otce`.
     ignore_index : int, str or sequence of these, optional
         Labels whose samples are left out, on both sides.
+    alike : bool, default False
+        Whether all tasks are draws from the same two distributions. Each then starts from the
+        potentials of the first one, found at its own points: of draws of a thousand points or more
+        that saves a third to a half of the iterations. Results agree with those of `otce` within
+        `tol`. Without effect where labels have costs.
     tol : float, default 1e-3
         As for `otce`.
     max_iter : int, default 1000
@@ -314,6 +327,8 @@ def otce_many(
             rows = (given.get("source_rows"), given.get("target_rows"))
             task = task_of(domains[key], labels, rows, ignore_index)
             tasks.append(with_label_cost(task, label_cost, gamma))
+    if alike and not is_exact and label_cost is None:
+        return solved_alike(tasks, how)
     return solved(tasks, how, is_exact, memory_budget)
 
 
@@ -417,13 +432,62 @@ def solved(
     """A result for each task, in order, with one warning for all that did not converge."""
     if is_exact:
         return [_exact(task, memory_budget, how.n_threads) for task in tasks]
+    results = _entropic(tasks, how)
+    _warn(results)
+    return results
+
+
+def solved_alike(tasks: Sequence[Task], how: Options) -> list[OTCEResult]:
+    """As `solved`, of draws from two distributions.
+
+    The first one's potentials start the others; of a large one, those of some of its points start
+    it.
+    """
+    if len(tasks) < 2:
+        return solved(tasks, how, is_exact=False, memory_budget=None)
+    first, others = tasks[0], tasks[1:]
+    x, z = first.problem().taken()
+    some = _some(len(x))
+    if min(len(x), len(z)) >= 2 * STARTING_POINTS:
+        part = checked(x[some], z[_some(len(z))])
+        (rough,) = solve_transport([part], how._replace(tol=max(how.tol, ROUGH)))
+        (first,) = _started([first], x[some], rough.f, rough.epsilon, how)
+    results = _entropic([first], how)
+    solution: Any = results[0].solver
+    results += _entropic(_started(others, x[some], solution.f[some], solution.epsilon, how), how)
+    _warn(results)
+    return results
+
+
+def _entropic(tasks: Sequence[Task], how: Options) -> list[OTCEResult]:
     results: list[OTCEResult] = in_types(
         [task.data for task in tasks],
         lambda members: _of_one_type([tasks[i] for i in members], how),
     )
-    transports = [r.solver for r in results if isinstance(r.solver, SinkhornResult)]
-    warn_unconverged(transports, stacklevel=4)
     return results
+
+
+def _warn(results: Sequence[OTCEResult]) -> None:
+    transports = [r.solver for r in results if isinstance(r.solver, SinkhornResult)]
+    warn_unconverged(transports, stacklevel=5)
+
+
+def _some(n: int) -> NDArray[np.int64]:
+    """At most STARTING_POINTS of n positions, spread evenly."""
+    return np.linspace(0, n - 1, min(n, STARTING_POINTS)).astype(np.int64)
+
+
+def _started(
+    tasks: Sequence[Task], x: _checks.Floats, f: NDArray[np.float64], epsilon: float, how: Options
+) -> list[Task]:
+    """The tasks with initial potentials of their target points, from those f (k,) of points x.
+
+    That is half an iteration: sides exchanged, one iteration from the known potentials.
+    """
+    once = how._replace(epsilon=epsilon, relative_epsilon=0.0, max_iter=1)
+    exchanged = [checked(task.problem().taken()[1], x) for task in tasks]
+    found = solve_transport(exchanged, once, [f] * len(tasks))
+    return [replace(task, initial=one.f) for task, one in zip(tasks, found, strict=True)]
 
 
 def _of_one_type(tasks: Sequence[Task], how: Options) -> list[OTCEResult]:

@@ -30,6 +30,7 @@ struct CostSource {
   const C* in_memory = nullptr;  // (n, m) where they are there already
   double unit = 1;               // true cost = unit * (cost + source_part + target_part)
   Index width = 1;               // multiplications that an entry takes
+  bool is_quick = false;         // computed as quickly as it would be read from memory?
   double largest = 0;            // no cost is larger than this, seen from the centres
   Eigen::VectorXd source_part;   // (n,)
   Eigen::VectorXd target_part;   // (m,)
@@ -112,6 +113,8 @@ class PointCost final : public CostSource<C> {
     this->n = x_.rows();
     this->m = z_.rows();
     this->width = x_.cols();
+    constexpr Index quick_bytes = 128;  // of a point
+    this->is_quick = !labels.is_used() && this->width * static_cast<Index>(sizeof(C)) <= quick_bytes;
 
     const double gamma = labels.feature_share;
     this->unit = 1 / (static_cast<double>(scale) * static_cast<double>(scale));

@@ -41,18 +41,22 @@ inline Eigen::MatrixXd large_copy(const Eigen::MatrixXd& from) {
   return copy;
 }
 
-/// Memory on the borders of large pages, in such pages where the system allows it.
+/// Memory for a matrix: on the borders of large pages, and in such pages where the system allows it, if it fills one.
 struct LargeBlock {
   struct Free {
-    void operator()(void* memory) const { ::operator delete(memory, std::align_val_t{large_page}); }
+    std::align_val_t border{};
+    void operator()(void* memory) const { ::operator delete(memory, border); }
   };
   std::unique_ptr<void, Free> memory;
   std::size_t bytes = 0;
 
   LargeBlock() = default;
-  explicit LargeBlock(std::size_t needed)
-      : memory(::operator new(whole_pages(needed), std::align_val_t{large_page})), bytes(whole_pages(needed)) {
-    if (2 * needed >= large_page) prefer_large_pages(memory.get(), bytes);
+  explicit LargeBlock(std::size_t needed) {
+    const bool is_large = 2 * needed >= large_page;
+    const std::align_val_t border{is_large ? large_page : std::size_t{64}};
+    bytes = is_large ? whole_pages(needed) : needed;
+    memory = std::unique_ptr<void, Free>(::operator new(bytes, border), Free{border});
+    if (is_large) prefer_large_pages(memory.get(), bytes);
   }
 
   static std::size_t whole_pages(std::size_t needed) { return (needed + large_page - 1) / large_page * large_page; }
