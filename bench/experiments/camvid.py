@@ -16,7 +16,6 @@ Needs the extra `rivals` (for PyTorch; the plain CPU build will do); some 20 min
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import sys
 import time
@@ -43,7 +42,7 @@ from camvid_transfer import (
     tuned,
     with_new_head,
 )
-from report_table import table, whole
+from report_table import kept, table, whole
 
 from transferscore import score_pixels, segmentation_otce
 from transferscore.ranking import kendall, spearman
@@ -234,14 +233,6 @@ class Experiment:
             ignore_index=VOID,
             random_state=0,
         )
-
-
-def kept(path: Path, compute: Callable[[], Any]) -> Any:
-    """What a file says; where there is none, what is computed, and the file is written."""
-    if not path.exists():
-        text = json.dumps(compute(), indent=1)
-        whole(path, lambda to: to.write_text(text, encoding="utf-8"))
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _job(experiment: Experiment, job: Source | str) -> str:

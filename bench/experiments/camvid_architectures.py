@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from camvid import BASELINES, PLACES, SCORES, Experiment, Source, kept
+from camvid import BASELINES, PLACES, SCORES, Experiment, Source
 from camvid_networks import ARCHITECTURES, Segmenter
 from camvid_transfer import (
     SEQUENCES,
@@ -35,7 +35,7 @@ from camvid_transfer import (
     source_network,
     with_new_head,
 )
-from report_table import write_rows
+from report_table import kept, write_rows
 
 FULL = Protocol(
     seeds=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -59,3 +60,11 @@ def whole(path: Path, write: Callable[[Path], object]) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
     write(part)
     part.replace(path)
+
+
+def kept(path: Path, compute: Callable[[], Any]) -> Any:
+    """What a file says; where there is none, what is computed, and the file is written."""
+    if not path.exists():
+        text = json.dumps(compute(), indent=1)
+        whole(path, lambda to: to.write_text(text, encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))
