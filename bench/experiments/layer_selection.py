@@ -178,7 +178,7 @@ def replaced(labels: npt.NDArray[np.int64], share: float, seed: int) -> npt.NDAr
 
 
 def measured(features: npt.NDArray[Any], labels: npt.NDArray[np.int64], n: int) -> dict[str, float]:
-    """Accuracy and log-loss of a logistic head, on the n samples that it learned from and on others.
+    """Accuracy and log-loss of a logistic head, on the n samples it learned from and on others.
 
     Its penalty is small, and the same for all layers, so that what differs is the features.
     """
