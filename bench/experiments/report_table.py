@@ -68,3 +68,15 @@ def kept(path: Path, compute: Callable[[], Any]) -> Any:
         text = json.dumps(compute(), indent=1)
         whole(path, lambda to: to.write_text(text, encoding="utf-8"))
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def interval(value: float, ends: Sequence[float], digits: int = 2, sign: str = "+") -> str:
+    """A value with its interval."""
+    low, high = (f"{end:{sign}.{digits}f}" for end in ends)
+    return f"{value:{sign}.{digits}f} ({low} to {high})"
+
+
+def save(figure: Any, name: str) -> None:
+    """A figure of matplotlib as a picture beside the page."""
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PLOTS / name, dpi=110, metadata={"Software": None})
