@@ -73,7 +73,7 @@ def _cell(
 def _difference(rows: Sequence[Row], names: tuple[str, str], task: Callable[[Row], str]) -> str:
     a, b = (values(rows, name, task) for name in names)
     found = compare_scores(a, b, values(rows, "iou", task), n_resamples=N_RESAMPLES)["spearman"]
-    return interval(found.value, found.interval)
+    return interval(found.difference, found.interval)
 
 
 def _measured(rows: Sequence[Row]) -> str:
@@ -103,7 +103,7 @@ def _within(rows: Sequence[Row], of: str) -> str:
             measures=of,
             n_resamples=N_RESAMPLES,
         )[of]
-        lines.append([title, *cells, interval(found.value, found.interval)])
+        lines.append([title, *cells, interval(found.difference, found.interval)])
     for name, title in BASELINES.items():
         lines.append([title, _cell(some, name, "iou", task, of), "", ""])
     return table(["score", *PLACES, "boundary - uniform"], lines)

@@ -156,7 +156,7 @@ def _against_general(pairs: Pairs) -> str:
             measures=["spearman", "ndcg"],
             n_resamples=N_RESAMPLES,
         )
-        lines.append([word, *(interval(one.value, one.interval) for one in found)])
+        lines.append([word, *(interval(one.difference, one.interval) for one in found)])
     return table(["read-out", "Spearman", "nDCG"], lines)
 
 
