@@ -70,10 +70,13 @@ def kept(path: Path, compute: Callable[[], Any]) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def interval(value: float, ends: Sequence[float], digits: int = 2, sign: str = "+") -> str:
-    """A value with its interval."""
+def interval(value: float, ends: Sequence[float] | None, digits: int = 2, sign: str = "+") -> str:
+    """A value with its interval, where it has one."""
+    text = f"{value:{sign}.{digits}f}"
+    if ends is None:
+        return text
     low, high = (f"{end:{sign}.{digits}f}" for end in ends)
-    return f"{value:{sign}.{digits}f} ({low} to {high})"
+    return f"{text} ({low} to {high})"
 
 
 def save(figure: Any, name: str) -> None:
