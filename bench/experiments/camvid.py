@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from camvid_networks import Segmenter, UNet
+from camvid_scores import BASELINES, PLACES, SCORES
 from camvid_transfer import (
     SEQUENCES,
     VOID,
@@ -47,21 +48,6 @@ from report_table import kept, table, whole
 from transferscore import score_pixels, segmentation_otce
 from transferscore.ranking import kendall, spearman
 
-PLACES = ("boundary", "uniform")
-SCORES = {
-    "otce": "OTCE (-W_T)",
-    "domain": "-W_D of OTCE",
-    "leep": "LEEP",
-    "nce": "NCE",
-    "logme": "LogME",
-    "h_score": "H-score",
-    "knn": "k-NN",
-}
-BASELINES = {
-    "as_it_is": "the network as it is, IoU on the few frames",
-    "own": "the network's IoU on its own frames",
-    "colour": "likeness of mean colours",
-}
 OUTCOMES = {
     ("head", "iou"): "new head, mean IoU",
     ("head", "accuracy"): "new head, accuracy",

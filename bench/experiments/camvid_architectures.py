@@ -15,17 +15,16 @@ the extra `rivals` (for PyTorch); some 20 minutes on one core, `--quick` takes s
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from camvid import BASELINES, PLACES, SCORES, Experiment, Source
+from camvid import Experiment, Source
 from camvid_networks import ARCHITECTURES, Segmenter
+from camvid_scores import BASELINES, PLACES, SCORES
 from camvid_transfer import (
     SEQUENCES,
     Frames,
@@ -35,7 +34,8 @@ from camvid_transfer import (
     source_network,
     with_new_head,
 )
-from report_table import kept, write_rows
+from command_line import Options, run_or_report
+from report_table import kept
 
 FULL = Protocol(
     seeds=1,
@@ -173,24 +173,15 @@ def run(experiment: Architectures) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the experiment, or what is left of it; or write the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with camvid.npz")
-    parser.add_argument("--out", type=Path, help="folder that keeps all results")
-    parser.add_argument("--quick", action="store_true", help="a small part, to see that it runs")
-    parser.add_argument("--report", action="store_true", help="tables and plot, from results/")
-    options = parser.parse_args(arguments)
-    if options.report:
-        from camvid_architectures_report import write_report
 
-        write_report()
-        return
-    if options.data is None or options.out is None:
-        parser.error("--data and --out are needed to run it")
-    data = options.data / "camvid.npz"
-    experiment = Architectures(data, options.out, FULL)
-    if options.quick:
-        experiment = Architectures(data, options.out, QUICK, ("0006R0", "0016E5"), every=3)
-    write_rows(options.out / RESULT, run(experiment))
+    def rows(options: Options) -> list[dict[str, Any]]:
+        data = options.data / "camvid.npz"
+        if options.quick:
+            sequences = ("0006R0", "0016E5")
+            return run(Architectures(data, options.out, QUICK, sequences, every=3))
+        return run(Architectures(data, options.out, FULL))
+
+    run_or_report(__doc__, RESULT, rows, "camvid_architectures_report", arguments)
 
 
 if __name__ == "__main__":

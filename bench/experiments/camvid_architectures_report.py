@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from camvid_scores import BASELINES, PLACES, SCORES
 from report_table import PAGE, RESULTS, interval, read_rows, replace_block, save, table
 
 from transferscore.ranking import compare_scores, evaluate_scores
@@ -13,21 +14,6 @@ Row = dict[str, str]
 Table = dict[str, dict[str, float]]  # {task: {candidate: value}}
 
 RESULT, PLOT = RESULTS / "segmentation.csv", "segmentation.png"
-PLACES = ("boundary", "uniform")
-SCORES = {
-    "otce": "OTCE (-W_T)",
-    "domain": "-W_D of OTCE",
-    "leep": "LEEP",
-    "nce": "NCE",
-    "logme": "LogME",
-    "h_score": "H-score",
-    "knn": "k-NN",
-}
-BASELINES = {
-    "as_it_is": "the network as it is, IoU on the few frames",
-    "own": "the network's IoU on its own frames",
-    "colour": "likeness of mean colours",
-}
 OUTCOMES = {"iou": "mean IoU", "accuracy": "accuracy"}
 # What makes a task of which the rest are candidates: what is compared at a time.
 QUESTIONS: dict[str, tuple[str, Callable[[Row], str]]] = {
@@ -193,7 +179,3 @@ def write_report() -> None:
     """Replace the tables of the page, and the plot."""
     replace_block(PAGE, "segmentation", "\n\n".join(report()))
     draw()
-
-
-if __name__ == "__main__":
-    write_report()

@@ -16,7 +16,6 @@ interrupted run goes on. The result is DIR/task_relations.csv, of which the repo
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from command_line import Options, run_or_report
 from domains import load
-from report_table import kept, whole, write_rows
+from report_table import kept, whole
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -346,21 +346,12 @@ def run(experiment: Experiment) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the experiment, or what is left of it; or write the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with fashion_mnist.npz")
-    parser.add_argument("--out", type=Path, help="folder that keeps all results")
-    parser.add_argument("--quick", action="store_true", help="a small part, to see that it runs")
-    parser.add_argument("--report", action="store_true", help="tables and plots, from results/")
-    options = parser.parse_args(arguments)
-    if options.report:
-        from task_relations_report import write_report
 
-        write_report()
-        return
-    if options.data is None or options.out is None:
-        parser.error("--data and --out are needed to run it")
-    protocol = QUICK if options.quick else Protocol()
-    write_rows(options.out / RESULT, run(Experiment(options.data, options.out, protocol)))
+    def rows(options: Options) -> list[dict[str, Any]]:
+        protocol = QUICK if options.quick else Protocol()
+        return run(Experiment(options.data, options.out, protocol))
+
+    run_or_report(__doc__, RESULT, rows, "task_relations_report", arguments)
 
 
 if __name__ == "__main__":

@@ -268,7 +268,3 @@ def write_report() -> None:
     """Replace the tables of the page, and the plot."""
     replace_block(PAGE, "task_relations", "\n\n".join(report()))
     draw()
-
-
-if __name__ == "__main__":
-    write_report()
