@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from report_table import PAGE, RESULTS, interval, read_rows, replace_block, save, table
 
-from transferscore.ranking import evaluate_scores, pearson
+from transferscore.ranking import compare_scores, evaluate_scores, pearson
 
 Values = npt.NDArray[np.float64]
 
@@ -182,18 +182,16 @@ def report() -> Iterator[str]:
     lines = []
     for share in shares():
         for score, title in SCORES.items():
-            cells = [
-                _mean(
-                    (
-                        left_out(c.columns[score], c.columns["test_log_loss"], degree)
-                        for c in curves(share)
-                    ),
-                    3,
-                )
-                for degree in range(3)
-            ]
+            errors = np.array(
+                [
+                    [left_out(c.columns[score], c.columns["test_log_loss"], k) for k in range(3)]
+                    for c in curves(share)
+                ]
+            )
+            cells = [_mean(values, 3) for values in errors.T]
+            cells.append(_mean(errors[:, 1] - errors[:, 2], 3, "+"))
             lines.append([_labels(share), title, *cells])
-    yield table(["labels", "score", "constant", "line", "parabola"], lines)
+    yield table(["labels", "score", "constant", "line", "parabola", "line - parabola"], lines)
     yield f"Which block has the best test accuracy? {n} curves of ten blocks each:"
     yield _choices(curves(0.0))
 
@@ -214,8 +212,17 @@ def _choices(some: Sequence[Curve]) -> str:
             n_resamples=N_RESAMPLES,
         )
         cells = [interval(one.value, one.interval, *CHOICES[one.measure]) for one in found]
-        lines.append([title, *cells])
-    return table(["score", "Spearman", "Kendall", "chose the best", "accuracy lost"], lines)
+        lines.append([title, *cells, _plain_minus(name, some, measured)])
+    header = ["score", "Spearman", "Kendall", "chose the best", "accuracy lost"]
+    return table([*header, "Spearman, plain - this one"], lines)
+
+
+def _plain_minus(name: str, some: Sequence[Curve], measured: Values) -> str:
+    if name == "plain":
+        return ""
+    a, b = (np.array([curve.columns[of] for curve in some]) for of in ("plain", name))
+    found = compare_scores(a, b, measured, n_resamples=N_RESAMPLES)["spearman"]
+    return interval(found.difference, found.interval)
 
 
 def draw() -> None:
