@@ -72,7 +72,7 @@ def test_the_page_has_what_the_report_makes_of_the_results(name):
     page = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
     assert block in page
     assert "nan" not in block
-    assert (ROOT / "docs" / "experiments" / report.PLOT).is_file()
+    assert (ROOT / "docs" / "images" / report.PLOT).is_file()
 
 
 def test_a_block_of_a_page_is_replaced_alone(tmp_path):

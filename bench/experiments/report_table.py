@@ -12,7 +12,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"  # what is committed, and what tables and plots are made from
 PAGE = HERE.parents[1] / "docs" / "experiments.md"
-PLOTS = PAGE.parent / "experiments"
+PLOTS = PAGE.parent / "images"
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -50,7 +50,7 @@ def replace_block(page: Path, name: str, text: str) -> None:
         raise ValueError(f"{page} has no lines {begin.strip()!r} and {end!r}")
     new = f"{before}{begin}\n{text.strip()}\n\n{end}{after}"
     part = page.with_suffix(".part")
-    part.write_text(new, encoding="utf-8")
+    part.write_text(new, encoding="utf-8", newline="\n")
     part.replace(page)
 
 
