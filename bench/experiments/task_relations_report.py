@@ -260,7 +260,7 @@ def draw() -> None:
             colours="targets",
             ax=axes[0, column],
         )
-        dendrogram(pairs.distances(name), unit=f"1 - Spearman, {title}", ax=axes[1, column])
+        dendrogram(pairs.distances(name), unit=f"1 - Spearman of {title}s", ax=axes[1, column])
     save(figure, PLOT)
 
 
