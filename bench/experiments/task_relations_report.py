@@ -23,6 +23,7 @@ GENERAL = "the H-score's ranks for all other targets"
 CLASSES = ("class", "superclass", "rotation", "ink")
 MEASURES = ["spearman", "kendall", "ndcg", "ndcg_exponential", "selection_accuracy", "regret"]
 N_RESAMPLES, N_CHANCE = 2000, 2000
+TALK_SOURCES = 8
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,10 @@ def _agreement(pairs: Pairs) -> str:
             )
             cells = [interval(one.value, one.interval, *_digits(one.measure)) for one in found]
             lines.append([word, title, *cells])
-    n = len(pairs.sources) - 1
-    by_chance = ["+0.00", "+0.00", *(f"{_chance(n, name):.2f}" for name in MEASURES[2:4])]
-    lines.append(["", "a random ranking", *by_chance, f"{1 / n:.2f}", ""])
+    for n in (len(pairs.sources) - 1, TALK_SOURCES):
+        chances = [f"{_chance(n, name):.2f}" for name in ("ndcg", "ndcg_exponential")]
+        cells = ["+0.00", "+0.00", *chances, f"{1 / n:.2f}", ""]
+        lines.append(["", f"a random ranking of {n}", *cells])
     header = ["read-out", "score", "Spearman", "Kendall", "nDCG", "nDCG, exponential gain"]
     return table([*header, "chose the best", "skill lost"], lines)
 
