@@ -67,10 +67,10 @@ QUICK = Protocol(
     sources=("fashion_mnist",),
     targets=("usps",),
     seeds=1,
-    source_images=500,
+    source_images=256,
     epochs=1,
-    train=400,
-    test=200,
+    train=200,
+    test=100,
 )
 
 

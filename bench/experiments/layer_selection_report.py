@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from report_table import PAGE, RESULTS, interval, read_rows, replace_block, save, table
 
-from transferscore.ranking import compare_scores, evaluate_scores, pearson
+from transferscore.ranking import compare_scores, evaluate_scores
 
 Values = npt.NDArray[np.float64]
 
@@ -82,9 +82,11 @@ def bootstrap(values: Values) -> tuple[float, Values]:
     return float(values.mean()), np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
 
 
-def explained(x: Values, y: Values) -> float:
-    """R^2 of a line."""
-    return pearson(x, y) ** 2
+def explained(x: Values, y: Values) -> Any:
+    """R^2 of a line, or of each of many (..., n); nan where x or y doesn't vary."""
+    x, y = (values - values.mean(axis=-1, keepdims=True) for values in (x, y))
+    with np.errstate(invalid="ignore"):
+        return (x * y).sum(axis=-1) ** 2 / ((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
 
 
 def slope(x: Values, y: Values) -> float:
@@ -95,8 +97,8 @@ def slope(x: Values, y: Values) -> float:
 def over_layers(x: Values, y: Values) -> tuple[float, Values]:
     """R^2 of a line with its 95 % interval, other layers being drawn."""
     drawn = np.random.default_rng(0).integers(len(x), size=(N_RESAMPLES, len(x)))
-    found = [explained(x[at], y[at]) for at in drawn if len(set(x[at])) > 2]
-    return explained(x, y), np.percentile(found, [2.5, 97.5])
+    varied = drawn[[len(set(at)) > 2 for at in drawn]]  # a line fits two layers in any case
+    return explained(x, y), np.percentile(explained(x[varied], y[varied]), [2.5, 97.5])
 
 
 def left_out(x: Values, y: Values, degree: int) -> float:
@@ -160,12 +162,25 @@ def report() -> Iterator[str]:
                 ]
                 lines.append([_labels(share), title, word, *cells])
     yield table(["labels", "blocks", "log-loss", *SCORES.values()], lines)
-    yield "Curve by curve, R^2 of test log-loss and the plain score, intervals over the ten blocks:"
+    share = shares()[-1]
+    yield "Curve by curve, R^2 of log-loss and the plain score, intervals over the ten blocks:"
     yield table(
-        ["curve", "seed", "labels as they are", f"{_labels(shares()[-1])}"],
         [
-            [a.pair, a.seed, *(_over_layers(c) for c in (a, b))]
-            for a, b in zip(curves(0.0), curves(shares()[-1]), strict=True)
+            "curve",
+            "seed",
+            "test, labels as they are",
+            f"training, {_labels(share)}",
+            f"test, {_labels(share)}",
+        ],
+        [
+            [
+                a.pair,
+                a.seed,
+                _over_layers(a, "test_log_loss"),
+                _over_layers(b, "train_log_loss", 3),
+                _over_layers(b, "test_log_loss"),
+            ]
+            for a, b in zip(curves(0.0), curves(share), strict=True)
         ],
     )
     yield "Slopes of these lines, nats of log-loss for a unit of the H-score:"
@@ -196,9 +211,9 @@ def report() -> Iterator[str]:
     yield _choices(curves(0.0))
 
 
-def _over_layers(curve: Curve) -> str:
-    value, ends = over_layers(curve.columns["plain"], curve.columns["test_log_loss"])
-    return interval(value, ends, sign="")
+def _over_layers(curve: Curve, loss: str, digits: int = 2) -> str:
+    value, ends = over_layers(curve.columns["plain"], curve.columns[loss])
+    return interval(value, ends, digits, sign="")
 
 
 def _choices(some: Sequence[Curve]) -> str:
