@@ -16,9 +16,7 @@ Needs the extra `rivals` (for PyTorch; the plain CPU build will do); some 20 min
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +27,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from camvid_networks import Segmenter, UNet
+from camvid_scores import BASELINES, PLACES, SCORES
 from camvid_transfer import (
     SEQUENCES,
     VOID,
     Frames,
     Protocol,
-    UNet,
     Values,
     from_scratch,
     in_batches,
@@ -44,26 +43,11 @@ from camvid_transfer import (
     tuned,
     with_new_head,
 )
-from report_table import table
+from report_table import kept, table, whole
 
 from transferscore import score_pixels, segmentation_otce
 from transferscore.ranking import kendall, spearman
 
-PLACES = ("boundary", "uniform")
-SCORES = {
-    "otce": "OTCE (-W_T)",
-    "domain": "-W_D of OTCE",
-    "leep": "LEEP",
-    "nce": "NCE",
-    "logme": "LogME",
-    "h_score": "H-score",
-    "knn": "k-NN",
-}
-BASELINES = {
-    "as_it_is": "the network as it is, IoU on the few frames",
-    "own": "the network's IoU on its own frames",
-    "colour": "likeness of mean colours",
-}
 OUTCOMES = {
     ("head", "iou"): "new head, mean IoU",
     ("head", "accuracy"): "new head, accuracy",
@@ -128,13 +112,21 @@ class Experiment:
         if kept(self.out / "protocol.json", lambda: asdict(self.protocol)) != asdict(self.protocol):
             sys.exit(f"{self.out} holds results of another protocol: choose another folder")
 
-    def network(self, source: Source) -> UNet:
+    def network(self, source: Source) -> Segmenter:
         """A trained network, from the folder or trained now."""
-        path, network = self.out / "networks" / f"{source.name}.pt", UNet()
+        number = sources_of(self.protocol).index(source)
+        return self.stored(
+            source, UNet, lambda: source_network(self.frames(source), self.protocol, seed=number)
+        )
+
+    def stored(
+        self, source: Source, architecture: type[Segmenter], train: Callable[[], Segmenter]
+    ) -> Segmenter:
+        """The network of a file; where there is none, what is trained, and the file is written."""
+        path, network = self.out / "networks" / f"{source.name}.pt", architecture()
         if not path.exists():
-            number = sources_of(self.protocol).index(source)
-            trained = source_network(self.frames(source), self.protocol, seed=number)
-            _whole(path, lambda to: torch.save(trained.state_dict(), to))
+            trained = train()
+            whole(path, lambda to: torch.save(trained.state_dict(), to))
         network.load_state_dict(torch.load(path, weights_only=True))
         return network.eval()
 
@@ -227,22 +219,6 @@ class Experiment:
             ignore_index=VOID,
             random_state=0,
         )
-
-
-def kept(path: Path, compute: Callable[[], Any]) -> Any:
-    """What a file says; where there is none, what is computed, and the file is written."""
-    if not path.exists():
-        text = json.dumps(compute(), indent=1)
-        _whole(path, lambda to: to.write_text(text, encoding="utf-8"))
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file that is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    write(part)
-    part.replace(path)
 
 
 def _job(experiment: Experiment, job: Source | str) -> str:

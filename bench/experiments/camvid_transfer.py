@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from camvid_networks import N_CLASSES, WIDTH, Segmenter, UNet
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,8 +24,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
 
 SEQUENCES = ("0001TP", "0006R0", "0016E5", "Seq05VD")
-N_CLASSES, VOID = 11, 11
-WIDTH, BATCH = 12, 5
+VOID, BATCH = 11, 5
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Frames:
         )
 
 
+@cache
 def read_sequences(path: Path) -> dict[str, Frames]:
     """Frames of each sequence by time, one for each second of the drive.
 
@@ -86,52 +88,14 @@ def read_sequences(path: Path) -> dict[str, Frames]:
     return frames
 
 
-# --------------------------------------------------------------------------------- the network
-
-
-def _block(n_in: int, n_out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for n in (n_in, n_out):
-        layers += [nn.Conv2d(n, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
-    return nn.Sequential(*layers)
-
-
-class UNet(nn.Module):
-    """Ronneberger and others' network, small: three resolutions below the picture's own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [WIDTH * 2**level for level in range(4)]
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip([3, *widths], widths, strict=False))
-        self.up = nn.ModuleList(
-            _block(a + b, a) for a, b in zip(widths[-2::-1], widths[:0:-1], strict=True)
-        )
-        self.head = nn.Conv2d(WIDTH, N_CLASSES, 1)
-
-    def features(self, x: Tensor) -> Tensor:
-        """What the last layer sees: (n, WIDTH, H, W)."""
-        seen = []
-        for level, block in enumerate(self.down):
-            x = block(functional.max_pool2d(x, 2) if level else x)
-            seen.append(x)
-        x = seen.pop()
-        for block in self.up:
-            finer = seen.pop()
-            x = functional.interpolate(x, finer.shape[-2:], mode="nearest")
-            x = block(torch.cat([finer, x], dim=1))
-        return x
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs (n, N_CLASSES, H, W), before softmax."""
-        out: Tensor = self.head(self.features(x))
-        return out
+# ----------------------------------------------------------------------------------- training
 
 
 def _loss(outputs: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, labels, ignore_index=VOID)
 
 
-def _train(network: UNet, frames: Frames, *, epochs: int, rate: float, seed: int) -> None:
+def _train(network: Segmenter, frames: Frames, *, epochs: int, rate: float, seed: int) -> None:
     """Adam, the rate falling to nothing along a cosine; half of all pictures are mirrored."""
     x, y = torch.from_numpy(frames.pictures), torch.from_numpy(frames.labels).long()
     rng = np.random.default_rng(seed)
@@ -152,10 +116,12 @@ def _train(network: UNet, frames: Frames, *, epochs: int, rate: float, seed: int
     network.eval()
 
 
-def source_network(frames: Frames, protocol: Protocol, seed: int) -> UNet:
+def source_network(
+    frames: Frames, protocol: Protocol, seed: int, architecture: type[Segmenter] = UNet
+) -> Segmenter:
     """A network trained on a half of a sequence."""
     torch.manual_seed(seed)
-    network = UNet()
+    network = architecture()
     some = frames.spread_out(protocol.source_frames)
     _train(network, some, epochs=protocol.source_epochs, rate=3e-3, seed=seed)
     return network
@@ -172,7 +138,7 @@ def in_batches(call: Callable[[Tensor], Tensor], pictures: Floats) -> Floats:
 # ------------------------------------------------------------------------------------ transfer
 
 
-def with_new_head(network: UNet, few: Frames, protocol: Protocol, seed: int) -> UNet:
+def with_new_head(network: Segmenter, few: Frames, protocol: Protocol, seed: int) -> Segmenter:
     """The network with its features as they are and a last layer fitted to few frames."""
     torch.manual_seed(seed)
     moved = _copy(network)
@@ -190,7 +156,7 @@ def with_new_head(network: UNet, few: Frames, protocol: Protocol, seed: int) -> 
     return moved
 
 
-def tuned(network: UNet, few: Frames, protocol: Protocol, seed: int) -> UNet:
+def tuned(network: Segmenter, few: Frames, protocol: Protocol, seed: int) -> Segmenter:
     """The network with all its weights tuned to few frames, from the head it had."""
     torch.manual_seed(seed)
     moved = _copy(network)
@@ -198,7 +164,7 @@ def tuned(network: UNet, few: Frames, protocol: Protocol, seed: int) -> UNet:
     return moved
 
 
-def from_scratch(few: Frames, protocol: Protocol, seed: int) -> UNet:
+def from_scratch(few: Frames, protocol: Protocol, seed: int) -> Segmenter:
     """A network that sees the few frames alone, for as many steps as a source network takes."""
     torch.manual_seed(seed)
     network = UNet()
@@ -207,13 +173,13 @@ def from_scratch(few: Frames, protocol: Protocol, seed: int) -> UNet:
     return network
 
 
-def _copy(network: UNet) -> UNet:
-    other = UNet()
+def _copy(network: Segmenter) -> Segmenter:
+    other = type(network)()
     other.load_state_dict(network.state_dict())
     return other.eval()
 
 
-def measured(network: UNet, frames: Frames) -> dict[str, float]:
+def measured(network: Segmenter, frames: Frames) -> dict[str, float]:
     """Mean IoU over the classes that are there, and accuracy, of all pixels but the void ones."""
     found = in_batches(network, frames.pictures).argmax(axis=1)
     known = frames.labels != VOID
