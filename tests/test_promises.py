@@ -96,11 +96,6 @@ def test_tests_of_promises_are_on_the_page() -> None:
     listed = {name for promise in promises() for name in promise.tests}
     here = {name for name in test_functions("test_promises.py") if re.match(r"test_\d+_\d+_", name)}
     assert {f"test_promises.py::{name}" for name in here} <= listed
-    for promise in promises():
-        for name in promise.tests:
-            number = re.search(r"::test_(\d+)_(\d+)_", name)
-            if number and promise.number == "0.0":
-                raise AssertionError(name)
 
 
 def test_marker_is_set(request: pytest.FixtureRequest) -> None:
@@ -152,21 +147,29 @@ def test_0_1_wheels_of_every_promised_platform_are_tested() -> None:
     kinds = {re.sub(r"-[\d.]+", "", machine.strip()) for machine in machines[1].split(",")}
     assert kinds == {"ubuntu", "ubuntu-arm", "macos", "windows"}
     assert "pypa/cibuildwheel@" in text
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.cibuildwheel]")
+    settings = (
+        (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.cibuildwheel]")
+    )
     assert 'test-command = "pytest"' in settings[2]
     assert 'test-extras = ["test"]' in settings[2]
 
 
 # 0.2
 
+OF_DISCRETE = ("nce", "maximal_h_score", "hgr_correlation")  # they see no features
+
+
+def values_of(X: Any) -> Any:
+    """A discrete value for each sample, from its first feature."""
+    return np.digitize(np.asarray(X)[:, :1].sum(axis=1), [0, 1])
+
 
 def arguments(name: str, X: Any, y: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What a score is given, made of features and labels."""
     if name == "nce":
-        first = np.asarray(X).reshape(len(X), -1)[:, 0]
-        return (), {"source_labels": np.digitize(first, [0, 1]), "target_labels": y}
-    if name in ("maximal_h_score", "hgr_correlation"):
-        return (np.digitize(np.asarray(X).reshape(len(X), -1)[:, 0], [0, 1]), y), {}
+        return (), {"source_labels": values_of(X), "target_labels": y}
+    if name in OF_DISCRETE:
+        return (values_of(X), y), {}
     if name == "task_transferability":
         return (X, y), {"optimal": X}
     if name == "effective_rank":
@@ -176,7 +179,7 @@ def arguments(name: str, X: Any, y: Any) -> tuple[tuple[Any, ...], dict[str, Any
 
 def limits(name: str, X: Any, y: Any) -> tuple[float, float]:
     """The least and the most that a score can be: what `Score.bounds` says, as numbers."""
-    K, (n, d) = len(np.unique(y)), np.shape(X)
+    K, (n, d) = len(set(y.tolist())), np.shape(X)
     return {
         "0 to classes - 1": (0, K - 1),
         "any number": (-np.inf, np.inf),
@@ -246,6 +249,8 @@ def test_0_2_finite_and_within_bounds_or_an_error_that_names_the_cause(name: str
     for case, (X, y) in hostile().items():
         if name == "leep":
             X = scaled_to_probabilities(X)  # noqa: PLW2901
+        if name in OF_DISCRETE and case in ("complex", "text", "objects"):
+            continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
@@ -261,7 +266,7 @@ def test_0_2_finite_and_within_bounds_or_an_error_that_names_the_cause(name: str
         assert low - slack <= value <= high + slack, (case, value)
     # NaN is never a number of the table, and an ordinary problem is never refused.
     assert "plain" not in refused
-    if name not in ("nce", "maximal_h_score", "hgr_correlation"):  # they see no features
+    if name not in OF_DISCRETE:
         assert {"nan", "inf", "nan in float16", "complex", "text", "objects"} <= refused
     if name not in ("effective_rank", "task_transferability"):
         assert "labels too few" in refused
@@ -300,23 +305,19 @@ def test_0_3_every_score_is_compared_with_a_reference(word: str) -> None:
         y = np.where(y == 2, -7, 3 * y)
         if word == "leep":
             X = scaled_to_probabilities(X + 0.01)
-        options = {"pca": None} if word == "gbc" else {}
+        options: dict[str, Any] = {"pca": None} if word == "gbc" else {}
+        if word == "task_transferability":  # which refuses features that count classes
+            options["shrinkage"] = 0.2
         positional, named = arguments(word, X, y)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             expected = definition(*positional, **named, **options)
             value = function(*positional, **named, **options)
             assert value == pytest.approx(expected, rel=FLOAT64, abs=100 * OF_THE_MOST), (n, d)
-            if word in ("nce", "maximal_h_score", "hgr_correlation"):
+            if word in OF_DISCRETE:
                 continue
             X32 = X.astype(np.float32)
-            if word == "leep":
-                X32 /= X32.sum(axis=1, keepdims=True)
             positional, named = arguments(word, X32.astype(np.float64), y)
-            if word == "leep":
-                named["transform"] = None
-                positional = (scaled_to_probabilities(positional[0]), y)
-                named = {}
             expected = definition(*positional, **named, **options)
             positional, named = arguments(word, X32, y)
             value = function(*positional, **named, **options)
@@ -345,6 +346,7 @@ SIDES_BY_POSITION = {
     "label_distances": "the table of swapped sides is the transposed one",
     "joint_label_distribution": "the plan tells the sides apart by their sizes",
     "score_matrix": "sources are features, targets labels",
+    "higher_order_h_score": "sources are features by name, targets images",
 }
 
 
@@ -363,7 +365,7 @@ def test_0_4_source_and_target_have_names() -> None:
     assert set(SIDES_BY_POSITION) <= seen
 
 
-def test_0_4_the_sides_that_have_places_may_be_swapped() -> None:
+def test_0_4_sides_that_have_places_may_be_swapped() -> None:
     x, z = np.random.default_rng(0).normal(size=(2, 9, 3))
     options = {"epsilon": 1.0, "tol": 1e-12, "max_iter": 10_000}
     one = transferscore.sinkhorn(x, z, **options).coupling()
@@ -378,30 +380,24 @@ def test_0_4_the_sides_that_have_places_may_be_swapped() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
+@pytest.mark.filterwarnings("ignore")  # a fork beside threads is what this is about
 def test_0_7_a_data_set_scores_inside_the_workers_of_a_data_loader() -> None:
-    pytest.importorskip("torch", reason="needs PyTorch's data loader")
-    code = """
-import numpy as np, torch, transferscore
-X, y = np.random.default_rng(0).normal(size=(3000, 60)), np.arange(3000) % 4
-class Scores(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-    def __getitem__(self, i):
-        return transferscore.h_score(X, y), transferscore.get_num_threads()
-value = transferscore.h_score(X, y, n_threads=2)
-loader = torch.utils.data.DataLoader(Scores(), num_workers=2, multiprocessing_context="fork")
-for found, threads in loader:
-    assert found.item() == value
-    assert threads.item() == 1
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    torch = pytest.importorskip("torch", reason="needs PyTorch's data loader")
+    X, y = network_features(3000, 60, 4)
+    value = transferscore.h_score(X, y, n_threads=2)  # threads, which do not survive the fork
+
+    class Scores(torch.utils.data.Dataset):  # type: ignore[misc, name-defined]
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, i: int) -> tuple[float, int]:
+            return transferscore.h_score(X, y), transferscore.get_num_threads()
+
+    loader = torch.utils.data.DataLoader(
+        Scores(), num_workers=2, multiprocessing_context="fork", timeout=120
     )
-    assert done.returncode == 0, done.stderr
+    found = [(each.item(), threads.item()) for each, threads in loader]
+    assert found == [(value, 1)] * 4
 
 
 # 0.9
@@ -554,6 +550,8 @@ X0, Y0 = network_features(80, 6, 3, seed=1)
 X1, Y1 = network_features(70, 6, 3, seed=2)
 POINTS = {"source_points": X0, "target_points": X1}
 TASK = {"source_features": X0, "source_labels": Y0, "target_features": X1, "target_labels": Y1}
+XY = np.random.default_rng(0).integers(0, 400, (4000, 2))
+MANY_VALUES = {"x": XY[:, 0], "labels": np.where(XY.sum(axis=1) % 5, XY[:, 1], XY[:, 0])}
 P0 = scaled_to_probabilities(X0 + 0.1)
 SINKHORN = {
     "epsilon": 0.7,
@@ -564,7 +562,6 @@ SINKHORN = {
     "max_iter": 1,
 }
 IGNORED = {"ignore_index": 2}
-SUBSET = {"ignore_index": 0}
 
 # What each function is called with, and for each of its options a value that must be seen in what
 # it returns. `resources` change time, threads and memory alone; tests of these are named in RESOURCES.
@@ -575,15 +572,15 @@ EFFECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "logme": (
         {"features": X0, "targets": Y0},
-        {"regression": True, "convention": "logme", "full_output": True, **IGNORED},
+        {"regression": True, "convention": "tllib", "full_output": True, **IGNORED},
     ),
     "linear_mse": (
         {"features": X0, "targets": Y0},
         {"regression": True, "ridge": 3.0, **IGNORED},
     ),
     "transrate": (
-        {"features": X0, "labels": np.minimum(Y0, 1)},
-        {"epsilon": 1.0, "weighting": "uniform", **SUBSET},
+        {"features": X0, "labels": Y0},
+        {"epsilon": 1.0, "weighting": "uniform", **IGNORED},
     ),
     "coding_rate": ({"features": X0}, {"epsilon": 1.0, "centred": False}),
     "lfc": ({"features": X0, "labels": Y0}, IGNORED),
@@ -618,11 +615,11 @@ EFFECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "nce": ({"source_labels": Y0[:70], "target_labels": Y1}, IGNORED),
     "maximal_h_score": (
-        {"x": np.digitize(X0[:, 0], [0.2, 0.9, 1.5, 2]), "labels": Y0},
+        {**MANY_VALUES, "n_features": 2},
         {"n_features": 1, "full_output": True, "max_iter": 1, "tol": 0.5, **IGNORED},
     ),
     "hgr_correlation": (
-        {"x": np.digitize(X0[:, 0], [0.2, 0.9, 1.5, 2]), "labels": Y0},
+        MANY_VALUES,
         {"max_iter": 1, "tol": 0.5, **IGNORED},
     ),
     "task_transferability": (
@@ -650,11 +647,12 @@ EFFECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "otce of samples": (
-        {**TASK, "n_pairs": 40},
-        {"n_repeats": 3, "sampling": "stratified", "random_state": 9},
+        {**TASK, "n_pairs": 40, "random_state": 0},
+        {"n_repeats": 3, "sampling": "stratified"},
     ),
+    "otce of a seed": ({**TASK, "n_pairs": 40, "random_state": 0}, {"random_state": 9}),
     "otce of classes": ({**TASK, "label_cost": "gaussian"}, {"gamma": 0.9}),
-    "label_distances": (TASK, {"kind": "mean"}),
+    "label_distances": (TASK, {"kind": "gaussian-diagonal"}),
 }
 RESOURCES = {
     "n_threads": "test_threads.py::test_a_call_uses_as_many_threads_as_it_is_told_and_not_one_more",
@@ -688,7 +686,7 @@ def test_1_9_every_parameter_has_an_effect(name: str) -> None:
     plain = seen(function(**given))
     assert seen(function(**given)) == plain  # a difference below is not chance
     for option, value in options.items():
-        assert seen(function(**given, **{option: value})) != plain, option
+        assert seen(function(**{**given, option: value})) != plain, option
 
 
 def test_1_9_no_parameter_is_forgotten() -> None:
@@ -813,9 +811,7 @@ def bare_tolerances(file: Path) -> list[int]:
             for keyword in node.keywords:
                 inside = list(ast.walk(keyword.value))
                 named = any(isinstance(part, ast.Name) for part in inside)
-                number = any(
-                    isinstance(part, ast.Constant) and part.value != 0 for part in inside
-                )
+                number = any(isinstance(part, ast.Constant) and part.value != 0 for part in inside)
                 if keyword.arg in LIMITS and number and not named:
                     found.append(node.lineno)
     return found
@@ -827,10 +823,8 @@ def test_3_2_no_new_comparison_without_a_named_tolerance(file: Path) -> None:
 
 
 def test_3_2_the_page_has_the_tolerances_of_the_tests() -> None:
-    known: set[float] = set()
-    for name in dir(tolerances):
-        value = getattr(tolerances, name)
-        known |= set(value.values()) if isinstance(value, dict) else {value} if name.isupper() else set()
+    table = [value for name, value in vars(tolerances).items() if name.isupper()]
+    known = {each for v in table for each in (v.values() if isinstance(v, dict) else [v])}
     page = (ROOT / "docs" / "numerics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\|[^|]+\|([^|]+)\|$", page, re.M)
     printed = {float(number) for row in rows for number in re.findall(r"\b\de-\d+", row)}
@@ -896,7 +890,9 @@ def test_4_1_every_score_has_a_page(word: str) -> None:
     """Its section says all that a page must; the site makes a page of it, with the docstring."""
     if word == "hgr_correlation":
         word = "maximal_h_score"  # they share one
-    own = [text for text in sections().values() if f"`transferscore.{word}(" in text.split("\n\n")[0]]
+    own = [
+        text for text in sections().values() if f"`transferscore.{word}(" in text.split("\n\n")[0]
+    ]
     (text,) = own
     for part in ("**Formula.", "**Range and sign.", "mislead"):
         assert part in text, part
@@ -934,11 +930,20 @@ def test_4_3_the_record_of_a_ranking_makes_it_again() -> None:
         scores=[score["name"] for score in record["scores"]],
         **{
             name: record[name]
-            for name in ("sort_by", "method", "n_resamples", "n_groups", "confidence", "random_state")
+            for name in (
+                "sort_by",
+                "method",
+                "n_resamples",
+                "n_groups",
+                "confidence",
+                "random_state",
+            )
         },
     )
     assert again.to_json() == made.to_json()
-    other = transferscore.rank(models, y, n_resamples=20, n_groups=9, random_state=6, confidence=0.9)
+    other = transferscore.rank(
+        models, y, n_resamples=20, n_groups=9, random_state=6, confidence=0.9
+    )
     assert other.to_dict()["standard_errors"] != record["standard_errors"]
 
 

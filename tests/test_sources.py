@@ -185,14 +185,6 @@ def test_line_without_an_error():
 # -------------------------------------------------------------------------------------- refusals
 
 
-def test_examples_of_the_document():
-    pytest.importorskip("scipy")
-    document = Path(__file__).parents[1] / "docs" / "source_selection.md"
-    result = doctest.testfile(str(document), module_relative=False)
-    assert result.attempted > 20
-    assert result.failed == 0
-
-
 def chosen(**kwargs):
     return lambda: select_sources(TARGET, TASKS, **({"score": SCORES} | kwargs))
 
