@@ -93,7 +93,7 @@ def alike(printed: str, expected: str) -> bool:
 
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_python_blocks_run(page: str, stage: dict[str, Any]) -> None:
-    """One after the other; a block "text" below, and `print(...)  # value`, must be what is printed."""
+    """One after the other; a block "text" below, and `print(...)  # value`, are what is printed."""
     names = {"__name__": "__main__", **stage}
     for block in blocks(page):
         if block.kind != "python":

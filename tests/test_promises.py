@@ -32,7 +32,6 @@ from tolerances import (
     CONVERGED,
     FLOAT32,
     FLOAT64,
-    INEQUALITY,
     MAPPED,
     MASS,
     OF_THE_MOST,
@@ -51,19 +50,21 @@ needs_sources = pytest.mark.skipif(not (ROOT / "cpp").is_dir(), reason="no sourc
 SCORES = transferscore.scores()
 
 
-def test_functions(file: str) -> set[str]:
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def names_in(file: str) -> set[str]:
     """The tests of a file: `test_a`, `TestB::test_c`."""
     found = set()
-    for node in ast.parse((TESTS / file).read_text(encoding="utf-8")).body:
+    for node in parsed(TESTS / file).body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
             found.add(node.name)
         if isinstance(node, ast.ClassDef):
             found |= {f"{node.name}::{m.name}" for m in node.body if isinstance(m, ast.FunctionDef)}
     return found
-
-
-test_functions.__test__ = False  # type: ignore[attr-defined]
-test_functions = functools.cache(test_functions)  # type: ignore[assignment]
 
 
 # The page
@@ -75,7 +76,7 @@ def test_every_promise_has_tests(promise: Promise) -> None:
     assert promise.tests or promise.struck, "a promise has tests, or a reason for having none"
     for name in promise.tests:
         file, _, test = name.partition("::")
-        assert test in test_functions(file), f"{name} is not there"
+        assert test in names_in(file), f"{name} is not there"
     if (ROOT / "cpp").is_dir():
         for place in promise.places:
             assert (ROOT / place).exists(), f"{place} is not there"
@@ -94,7 +95,7 @@ def test_promises_are_numbered_in_order() -> None:
 def test_tests_of_promises_are_on_the_page() -> None:
     """A test that bears the number of a promise is listed there."""
     listed = {name for promise in promises() for name in promise.tests}
-    here = {name for name in test_functions("test_promises.py") if re.match(r"test_\d+_\d+_", name)}
+    here = {name for name in names_in("test_promises.py") if re.match(r"test_\d+_\d+_", name)}
     assert {f"test_promises.py::{name}" for name in here} <= listed
 
 
@@ -245,7 +246,7 @@ def hostile() -> dict[str, tuple[Any, Any]]:
 
 @pytest.mark.parametrize("name", SCORES)
 def test_0_2_finite_and_within_bounds_or_an_error_that_names_the_cause(name: str) -> None:
-    refused = set()
+    refused: dict[str, str] = {}
     for case, (X, y) in hostile().items():
         if name == "leep":
             X = scaled_to_probabilities(X)  # noqa: PLW2901
@@ -257,21 +258,22 @@ def test_0_2_finite_and_within_bounds_or_an_error_that_names_the_cause(name: str
                 positional, named = arguments(name, X, y)
                 value = SCORES[name].compute(*positional, **named)
         except (ValueError, TypeError, OverflowError) as error:
-            assert re.search(r"`\w+`", str(error)), (case, error)
-            refused.add(case)
+            refused[case] = str(error)
             continue
         low, high = limits(name, X, y)
         slack = BOUND * max(1, *(abs(end) for end in (low, high) if np.isfinite(end)), 1)
         assert np.isfinite(value), case
         assert low - slack <= value <= high + slack, (case, value)
+    for case, text in refused.items():
+        assert re.search(r"`\w+`", text), (case, text)
     # NaN is never a number of the table, and an ordinary problem is never refused.
     assert "plain" not in refused
     if name not in OF_DISCRETE:
-        assert {"nan", "inf", "nan in float16", "complex", "text", "objects"} <= refused
+        assert {"nan", "inf", "nan in float16", "complex", "text", "objects"} <= set(refused)
     if name not in ("effective_rank", "task_transferability"):
         assert "labels too few" in refused
     if name not in ("effective_rank", "logme", "linear_mse"):  # the two take numbers for targets
-        assert {"labels nan", "labels fractions", "labels inf"} <= refused
+        assert {"labels nan", "labels fractions", "labels inf"} <= set(refused)
 
 
 def scaled_to_probabilities(X: Any) -> Any:
@@ -531,19 +533,10 @@ def test_1_5_costs_of_points_far_from_the_origin(dtype: Any) -> None:
         found = transferscore.sinkhorn(x, z, epsilon=1.0).transport_cost
         assert found == pytest.approx(exact, rel=MAPPED)
         assert transferscore.sinkhorn(x, x, epsilon=1.0).transport_cost == 0
-    # Many points of which some are equal: their plan at a tiny epsilon is the identity, which costs 0.
+    # The best plan between equal clouds is the identity, which costs nothing.
     x = (1e4 + rng.normal(size=(20, 40))).astype(dtype)
-    same = transferscore.exact_plan(x, x) if has("scipy") else None
-    if same is not None:
-        assert same.transport_cost == 0
-
-
-def has(package: str) -> bool:
-    try:
-        importlib.import_module(package)
-    except ModuleNotFoundError:
-        return False
-    return True
+    pytest.importorskip("scipy", reason="finds assignments")
+    assert transferscore.exact_plan(x, x).transport_cost == 0
 
 
 X0, Y0 = network_features(80, 6, 3, seed=1)
@@ -564,7 +557,7 @@ SINKHORN = {
 IGNORED = {"ignore_index": 2}
 
 # What each function is called with, and for each of its options a value that must be seen in what
-# it returns. `resources` change time, threads and memory alone; tests of these are named in RESOURCES.
+# it returns. Time, threads and memory are not seen there; RESOURCES names the tests of these.
 EFFECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "h_score": (
         {"features": X0, "labels": Y0},
@@ -701,7 +694,7 @@ def test_1_9_no_parameter_is_forgotten() -> None:
     assert set(words()) <= set(EFFECTS)
     for place in (*RESOURCES.values(), *SAME_NUMBER.values()):
         file, _, test = place.partition("::")
-        assert test in test_functions(file)
+        assert test in names_in(file)
 
 
 @needs_sources
@@ -806,7 +799,7 @@ LIMITS = ("rel", "abs", "rtol", "atol", "rel_tol", "abs_tol")
 def bare_tolerances(file: Path) -> list[int]:
     """Lines where a tolerance is a number and no name."""
     found = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in COMPARISONS:
             for keyword in node.keywords:
                 inside = list(ast.walk(keyword.value))
@@ -834,7 +827,7 @@ def test_3_2_the_page_has_the_tolerances_of_the_tests() -> None:
 
 @pytest.mark.parametrize("word", words())
 def test_3_3_every_score_has_laws(word: str) -> None:
-    laws = [name for name in test_functions(f"test_{word}.py") if "law" in name or "merg" in name]
+    laws = [name for name in names_in(f"test_{word}.py") if "law" in name or "merg" in name]
     assert laws or word in ("task_transferability", "effective_rank")
     # Of all scores: order of samples.
     X, y = network_features(50, 5, 3, seed=8)
@@ -864,7 +857,7 @@ def test_3_4_no_reduction_of_openmp() -> None:
 
 def test_3_6_every_skip_has_a_reason() -> None:
     for file in sorted(TESTS.glob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
@@ -882,7 +875,7 @@ def test_3_6_every_skip_has_a_reason() -> None:
 def sections() -> dict[str, str]:
     """The sections of docs/scores.md by their heads."""
     page = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
-    return {head: text for head, text in re.findall(r"^## (.*)\n((?:(?!## ).*\n?)*)", page, re.M)}
+    return dict(re.findall(r"^## (.*)\n((?:(?!## ).*\n?)*)", page, re.M))
 
 
 @pytest.mark.parametrize("word", [*words(), "otce", "segmentation_otce", "pixel_h_score"])
@@ -920,7 +913,8 @@ def test_4_2_few_samples_of_many_features_are_cheap() -> None:
 def test_4_3_the_record_of_a_ranking_makes_it_again() -> None:
     X, y = network_features(60, 4, 3)
     models = {"a": X, "b": X + np.random.default_rng(1).normal(size=X.shape)}
-    made = transferscore.rank(models, y, n_resamples=20, n_groups=9, random_state=5, confidence=0.9)
+    options = {"n_resamples": 20, "n_groups": 9, "confidence": 0.9}
+    made = transferscore.rank(models, y, random_state=5, **options)
     record = json.loads(made.to_json())
     assert record["transferscore_version"] == transferscore.__version__
     assert (record["n"], record["n_classes"]) == (60, 3)

@@ -1,8 +1,6 @@
 """Sources selected: filtered, scored, ranked, predicted, explained."""
 
-import doctest
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np

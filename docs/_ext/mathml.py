@@ -1,0 +1,43 @@
+"""Formulas as MathML, which browsers show without scripts and without another machine.
+
+docutils brings the conversion; Sphinx' own ways need MathJax, from a server or beside the pages, or LaTeX.
+"""
+
+import re
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+
+def converted(node: nodes.Element, *, as_block: bool) -> str:
+    """A formula of LaTeX as an element `math`; one that can't be read fails the build."""
+    # As elsewhere in Sphinx, an empty line begins a line of the formula.
+    text = re.sub(r"\n\s*\n", r" \\\\ ", node.astext().strip())
+    if as_block and (r"\\" in text or "&" in text) and r"\begin" not in text:
+        text = rf"\begin{{aligned}}{text}\end{{aligned}}"
+    try:
+        return str(tex2mathml(text, as_block=as_block))
+    except (MathError, AttributeError, IndexError, KeyError) as error:
+        raise ExtensionError(f"no formula can be made of {text!r}: {error}") from error
+
+
+def visit_inline(translator: Any, node: nodes.math) -> None:
+    """Write a formula within a line."""
+    translator.body.append(converted(node, as_block=False))
+    raise nodes.SkipNode
+
+
+def visit_block(translator: Any, node: nodes.math_block) -> None:
+    """Write a formula in lines of its own."""
+    translator.body.append(f'<div class="math">{converted(node, as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register `html_math_renderer = "mathml"`."""
+    app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
