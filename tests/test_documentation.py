@@ -19,7 +19,8 @@ import pytest
 from documented import STAGES
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", *(p.relative_to(ROOT).as_posix() for p in sorted(ROOT.glob("docs/**/*.md")))]
+WRITTEN = sorted({*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guides/*.md")})
+PAGES = ["README.md", *(path.relative_to(ROOT).as_posix() for path in WRITTEN)]
 ZOO = "python/transferscore/datasets/README.md"
 if (ROOT / ZOO).is_file():
     PAGES += [ZOO, "CONTRIBUTING.md", "bench/README.md"]
@@ -51,13 +52,15 @@ class Block:
             return "python"
         if self.language in ("sh", "console") or re.search(r"^\$ ", self.code, re.M):
             return "commands"
+        if self.language == "{toctree}":
+            return "site"
         assert self.language in OUTPUT, f"line {self.line}: nobody runs {self.language!r}"
         return "output"
 
 
 def blocks(page: str) -> list[Block]:
     text = (ROOT / page).read_text(encoding="utf-8")
-    pattern = r"^```(\w*)\n(.*?)^```$(?=(?:\s*^```text\n(.*?)^```$)?)"
+    pattern = r"^```([\w{}]*)\n(.*?)^```$(?=(?:\s*^```text\n(.*?)^```$)?)"
     return [
         Block(text.count("\n", 0, found.start()) + 1, found[1], found[2], found[3])
         for found in re.finditer(pattern, text, re.M | re.S)
@@ -179,7 +182,7 @@ def test_commands_run(page: str, stage: dict[str, Any]) -> None:
 
 def test_every_block_is_run_or_says_why_not() -> None:
     kinds = [(page, block.kind) for page in PAGES for block in blocks(page)]
-    assert {kind for _, kind in kinds} == {"python", "commands", "output"}
+    assert {kind for _, kind in kinds} == {"python", "commands", "output", "site"}
     assert sum(kind == "python" for _, kind in kinds) >= 20
     # A fence that the pattern above misses would never run.
     for page in PAGES:
@@ -211,6 +214,15 @@ def test_links_lead_somewhere(page: str) -> None:
         if anchor:
             heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.M)
             assert anchor in {slug(head) for head in heads}, f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tests_that_pages_name_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for file, name in re.findall(r"`(test_\w+\.py)::([\w:]+)`", text):
+        function = name.rpartition("::")[2]
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^ *def {function}\(", source, re.M), f"{page}: {name}"
 
 
 def slug(head: str) -> str:

@@ -147,10 +147,16 @@ def module_pages(pages: Pages) -> None:
         holder = ".".join(home.split(".")[:2])
         of_package[holder if holder in MODULES else "transferscore"].append(word)
     for name, title in MODULES.items():
-        module = importlib.import_module(name)
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:  # the text names the extra
+            pages.write(f"api/{name}.md", f"# {title}\n\n`{name}` is not described here: {error}\n")
+            continue
         about = f".. py:module:: {name}\n\n{inspect.getdoc(module)}"
         body = f"# {title}\n\n```{{eval-rst}}\n{about}\n```\n\n"
-        objects = {f"transferscore.{word}": getattr(transferscore, word) for word in of_package[name]}
+        objects = {
+            f"transferscore.{word}": getattr(transferscore, word) for word in of_package[name]
+        }
         if name != "transferscore":
             objects |= {f"{name}.{word}": getattr(module, word) for word in module.__all__}
         own, elsewhere = "", ""
