@@ -1,6 +1,7 @@
 """Formulas as MathML, which browsers show without scripts and without another machine.
 
-docutils brings the conversion; Sphinx' own ways need MathJax, from a server or beside the pages, or LaTeX.
+docutils brings the conversion; Sphinx' own ways need MathJax, which is fetched from a server or put
+beside the pages, or LaTeX.
 """
 
 import re
