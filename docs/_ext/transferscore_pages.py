@@ -4,8 +4,8 @@
 - a page for each public module, of the names that no other page describes,
 - the source of each test that a page names, and a link to it.
 
-They are written to `generated/` before Sphinx reads its sources. A page that would be the same is left
-as it is, so that nothing is built twice.
+They are written to `generated/` before Sphinx reads its sources. A page that would be the same is
+left as it is, so that nothing is built twice.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def score_pages(pages: Pages, text: str) -> None:
         ]
         body = f"# {head}\n\n{deeper(section.strip())}\n\n"
         if about:
-            body += "## In `scores()`\n\n| name | bounds | better | needs |\n| --- | --- | --- | --- |\n"
+            body += "## In `scores()`\n\n| name | bounds | better | needs |\n"
+            body += "| --- | --- | --- | --- |\n"
             body += "\n".join(about) + "\n\n"
         if words:
             body += "## Reference\n\n"
@@ -246,7 +247,7 @@ def link(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def start(app: Sphinx, index: str) -> str:
-    """The README, and the pages in their order; one that the index doesn't name has a place, too."""
+    """The README, and the pages in their order; one that the index doesn't name has a place."""
     docs = Path(app.srcdir)
     app.env.note_dependency(str(docs.parent / "README.md"))
     readme = (docs.parent / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
