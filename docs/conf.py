@@ -1,7 +1,7 @@
 """The site: `pip install '.[docs]'`, then `sphinx-build -W -b html docs build/docs`.
 
-The Markdown files beside this one are its sources; of what is written once elsewhere, in docstrings,
-`scores()` and the tests, `_ext/transferscore_pages.py` makes pages.
+The Markdown files beside this one are its sources; of what is written once elsewhere, in
+docstrings, `scores()` and the tests, `_ext/transferscore_pages.py` makes pages.
 """
 
 import sys
