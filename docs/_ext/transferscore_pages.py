@@ -169,7 +169,10 @@ def module_pages(pages: Pages) -> None:
                 elsewhere += text
             else:
                 own += text
-        links = "".join(dict.fromkeys(elsewhere.splitlines(keepends=True)))
+        here = {f"- {{py:obj}}`{full_name}`" for full_name in objects}
+        links = "".join(
+            f"{line}\n" for line in dict.fromkeys(elsewhere.splitlines()) if line not in here
+        )
         if own and links:
             body += f"Described elsewhere:\n\n{links}\n"
         pages.write(f"api/{name}.md", body + own + ("" if own else links))
@@ -258,8 +261,23 @@ def start(app: Sphinx, index: str) -> str:
     return readme + index.replace("\nmigration\n", f"\n{named}migration\n")
 
 
+def hide_colons(app: Sphinx, what: str, *about: Any) -> None:
+    """Keep napoleon from taking what stands before a colon for the type of a property."""
+    lines = about[-1]
+    if what in ("attribute", "property"):
+        lines[:] = [line.replace(":", "\0") for line in lines]
+
+
+def show_colons(app: Sphinx, what: str, *about: Any) -> None:
+    """Bring them back."""
+    lines = about[-1]
+    lines[:] = [line.replace("\0", ":") for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Make pages before sources are looked for."""
     app.connect("builder-inited", write_pages)
     app.connect("source-read", link)
+    app.connect("autodoc-process-docstring", hide_colons, priority=100)  # napoleon has 500
+    app.connect("autodoc-process-docstring", show_colons, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
