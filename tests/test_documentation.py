@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib.util
 import io
 import os
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import transferscore
 from documented import STAGES
 
 ROOT = Path(__file__).parents[1]
@@ -228,3 +231,36 @@ def test_tests_that_pages_name_are_there(page: str) -> None:
 def slug(head: str) -> str:
     """The anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+
+
+def test_formulas_are_those_of_tex() -> None:
+    """Every formula of a docstring becomes MathML, and what docutils would misread does, too."""
+    pytest.importorskip("sphinx", reason="the site's own extension")
+    spec = importlib.util.spec_from_file_location("mathml", ROOT / "docs" / "_ext" / "mathml.py")
+    assert spec is not None
+    assert spec.loader is not None
+    mathml = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(mathml)
+    from docutils import nodes
+
+    def converted(text: str) -> str:
+        markup = mathml.converted(nodes.math_block(text, text), as_block=True)
+        return re.sub(r"\s+", "", markup)
+
+    assert "<mn>1</mn><mn>2</mn>" in converted(r"\tfrac12 \mu")
+    assert "<mn>1</mn><mi>n</mi>" in converted(r"\frac1n \sum_i x_i")
+    assert converted(r"\bar x_i").count("<msub><mover") == 1
+    assert "<mi>arg</mi>" in converted(r"\operatorname{arg\,max}_s s")
+    assert converted("a &= b\n\nc &= d").count("<mtr") == 2
+    with pytest.raises(Exception, match="no formula can be made of"):
+        converted(r"\nosuchcommand x")
+
+    package = Path(transferscore.__file__).parent
+    found = 0
+    for file in sorted(package.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        for formula in re.finditer(r"^( *)\.\. math::(.*)\n((?:\1 +.*\n|\n)*)", text, re.M):
+            body = textwrap.dedent(formula[3].partition('"""')[0]).strip()
+            assert "<math" in converted(f"{formula[2].strip()}\n{body}".strip()), file.name
+            found += 1
+    assert found > 60

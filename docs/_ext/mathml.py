@@ -13,17 +13,34 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+# What docutils reads in another way than TeX.
+WRITTEN_OTHERWISE = {
+    r"(\\[td]?frac)(\w)(\w)": r"\1{\2}{\3}",  # TeX takes two characters, docutils a number
+    r"\\operatorname\{arg\\,max\}": r"\\arg\\max",
+    r"\\(log|det)(?![a-z_(])": r"\\,\\\1\\,",  # functions have no space of their own
+}
+
 
 def converted(node: nodes.Element, *, as_block: bool) -> str:
     """A formula of LaTeX as an element `math`; one that can't be read fails the build."""
     # As elsewhere in Sphinx, an empty line begins a line of the formula.
     text = re.sub(r"\n\s*\n", r" \\\\ ", node.astext().strip())
+    for pattern, replacement in WRITTEN_OTHERWISE.items():
+        text = re.sub(pattern, replacement, text)
     if as_block and (r"\\" in text or "&" in text) and r"\begin" not in text:
         text = rf"\begin{{aligned}}{text}\end{{aligned}}"
     try:
-        return str(tex2mathml(text, as_block=as_block))
+        markup = str(tex2mathml(text, as_block=as_block))
     except (MathError, AttributeError, IndexError, KeyError) as error:
         raise ExtensionError(f"no formula can be made of {text!r}: {error}") from error
+    # An index stands beside a letter with an accent, not below it; and fonts have this macron.
+    markup = re.sub(
+        r"<munderover>\s*(<mi>\w</mi>)(.*?)(<mo [^>]*>[ˉ~]</mo>)\s*</munderover>",
+        r'<msub><mover accent="true">\1\3</mover>\2</msub>',
+        markup,
+        flags=re.S,
+    )
+    return markup.replace("ˉ", "¯")
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
