@@ -10,6 +10,7 @@ left as it is, so that nothing is built twice.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
@@ -140,6 +141,17 @@ def score_pages(pages: Pages, text: str) -> None:
     )
 
 
+def source_of(function: Any) -> str:
+    """The code of a definition, which is there to be read."""
+    lines = inspect.getsource(function).splitlines()
+    (defined,) = ast.parse("\n".join(lines)).body
+    if inspect.isfunction(function):  # its docstring stands above
+        doc = defined.body[0]  # type: ignore[attr-defined]
+        del lines[doc.lineno - 1 : doc.end_lineno]
+    code = "\n".join(lines).strip()
+    return f"```python\n{code}\n```\n\n"
+
+
 def module_pages(pages: Pages) -> None:
     """A page for each public module; names that the package itself exports have its short path."""
     of_package: dict[str, list[str]] = {name: [] for name in MODULES}
@@ -165,6 +177,8 @@ def module_pages(pages: Pages) -> None:
             if not callable(value):
                 continue
             text = pages.directive(full_name, value)
+            if name == "transferscore.reference" and not text.startswith("- "):
+                text += source_of(value)
             if text.startswith("- "):
                 elsewhere += text
             else:
