@@ -855,6 +855,13 @@ def test_3_4_no_reduction_of_openmp() -> None:
         assert not re.search(r"std::atomic<\s*(double|float)", text), file.name
 
 
+def test_3_6_the_number_of_tests_has_a_floor() -> None:
+    """Of functions, before parameters: raise it when there are a hundred more."""
+    files = sorted(TESTS.glob("test_*.py"))
+    assert len(files) >= 85
+    assert sum(len(names_in(file.name)) for file in files) >= 1500
+
+
 def test_3_6_every_skip_has_a_reason() -> None:
     for file in sorted(TESTS.glob("test_*.py")):
         for node in ast.walk(parsed(file)):
