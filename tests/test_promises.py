@@ -740,13 +740,17 @@ def test_2_5_workflows_build_the_archive_away_from_the_checkout_and_without_open
 def test_2_8_threads_of_an_executor_use_one_thread_each() -> None:
     features = {str(k): network_features(30, 4, 2, seed=k)[0] for k in range(4)}
     labels = network_features(30, 4, 2)[1]
-    with ThreadPoolExecutor(4) as pool:
-        found = transferscore.score_matrix(
-            features,
-            {"t": labels},
-            executor=pool,
-            score=lambda X, y: float(transferscore.get_num_threads()),
-        )
+    transferscore.set_num_threads(3)  # what calls outside would use
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = transferscore.score_matrix(
+                features,
+                {"t": labels},
+                executor=pool,
+                score=lambda X, y: float(transferscore.get_num_threads()),
+            )
+    finally:
+        transferscore.set_num_threads(None)
     assert np.ravel(found.values).tolist() == [1.0] * 4
 
 
