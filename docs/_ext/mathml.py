@@ -40,7 +40,8 @@ def converted(node: nodes.Element, *, as_block: bool) -> str:
         markup,
         flags=re.S,
     )
-    return markup.replace("ˉ", "¯")
+    full_size = ('<mtable class="ams-align">', '<mtable class="ams-align" displaystyle="true">')
+    return markup.replace("ˉ", "¯").replace(*full_size)
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
