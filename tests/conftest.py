@@ -1,6 +1,9 @@
-"""Features as networks give them, and where the real data are."""
+"""Features as networks give them, where the real data are, and which tests hold a promise."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,48 @@ def data_folder() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"needs the data sets, expected at {DATA}")
     return DATA
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A section of docs/promises.md."""
+
+    number: str
+    title: str
+    reach: str
+    tests: tuple[str, ...]  # file::test
+    places: tuple[str, ...]  # files beside the tests
+    struck: bool  # whether something of it is struck out, with a reason
+
+
+@cache
+def promises() -> tuple[Promise, ...]:
+    """The promises that are made, as the page has them."""
+    page = Path(__file__).resolve().parents[1] / "docs" / "promises.md"
+    found = []
+    heads = r"^### ([\d.]+) (.*)\n((?:(?!##).*\n?)*)"
+    for number, title, text in re.findall(heads, page.read_text(encoding="utf-8"), re.M):
+        reach = re.search(r"^Reach ([AB])\.", text, re.M)
+        beside = text.partition("- beside the tests:")[2]
+        found.append(
+            Promise(
+                number,
+                title,
+                reach[1] if reach else "",
+                tuple(re.findall(r"^- `(test_\w+\.py::[\w:]+)`$", text, re.M)),
+                tuple(re.findall(r"`([\w./-]+/[\w./-]+)`", beside)),
+                bool(re.search(r"~~.+?~~ Struck out: \w", text, re.S)),
+            )
+        )
+    return tuple(found)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that hold a promise: `pytest -m promise`."""
+    listed = {name for promise in promises() for name in promise.tests}
+    for item in items:
+        if re.sub(r"\[.*", "", item.nodeid).rpartition("/")[2] in listed:
+            item.add_marker("promise")
 
 
 def network_features(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import doctest
 import importlib
 import importlib.metadata
@@ -211,39 +210,6 @@ def test_examples_in_docstrings(name: str) -> None:
     if missing := re.search(lack, report.getvalue(), re.M):
         pytest.skip(missing[1])
     assert runner.failures == 0, report.getvalue()
-
-
-# README
-
-
-def python_blocks(text: str) -> list[tuple[str, str | None]]:
-    """(code, what it prints), the latter from a block "text" that follows at once."""
-    pattern = r"^```python\n(.*?)^```$(?:\s*^```text\n(.*?)^```$)?"
-    return [(code[1], code[2]) for code in re.finditer(pattern, text, re.M | re.S)]
-
-
-def test_examples_in_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks run one after the other; `print(...)  # value` must print that value."""
-    monkeypatch.chdir(tmp_path)
-    blocks = python_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert blocks
-    names: dict[str, Any] = {"__name__": "readme"}
-    for number, (code, output) in enumerate(blocks):
-        printed = io.StringIO()
-        if ">>> " in code:
-            test = doctest.DocTestParser().get_doctest(code, names, "README", None, None)
-            runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-            runner.run(test, out=printed.write, clear_globs=False)
-            names.update(test.globs)
-            assert runner.failures == 0, printed.getvalue()
-            continue
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"README block {number}", "exec"), names)
-        comments = re.findall(r"^print\(.*\)[ \t]+# (.*)$", code, re.M)
-        if comments:
-            assert printed.getvalue().splitlines() == comments
-        if output is not None:
-            assert printed.getvalue() == output
 
 
 # One word in every layer

@@ -1,8 +1,6 @@
 """Sources selected: filtered, scored, ranked, predicted, explained."""
 
-import doctest
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -183,14 +181,6 @@ def test_line_without_an_error():
 
 
 # -------------------------------------------------------------------------------------- refusals
-
-
-def test_examples_of_the_document():
-    pytest.importorskip("scipy")
-    document = Path(__file__).parents[1] / "docs" / "source_selection.md"
-    result = doctest.testfile(str(document), module_relative=False)
-    assert result.attempted > 20
-    assert result.failed == 0
 
 
 def chosen(**kwargs):

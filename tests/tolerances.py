@@ -84,3 +84,7 @@ NEAR_BEST_COLOURS = 1e-3
 GRADIENT = 1e-7
 # Derivatives of a function that is the same after a shift, added up, as a share of their sizes.
 GRADIENT_SUM = 1e-11
+# What a score may lie beyond its bounds, as a share of the larger of bound and 1.
+BOUND = 1e-9
+# A change that is meant to be seen, and two numbers that are meant to be near.
+SMALL_CHANGE = 0.05

@@ -253,11 +253,11 @@ class MaximalHScoreResult:
         The score; higher means more dependence.
     singular_values : ndarray of shape (k,)
         sigma, descending. Their squares add up to `value` (to `tol`, where it was iterated).
-    feature_functions : ndarray of shape (|X|, k)
+    feature_functions : ndarray of shape (n_x, k)
         f, a row for each value of x: zero mean and unit covariance over the samples.
-    label_functions : ndarray of shape (|Y|, k)
+    label_functions : ndarray of shape (n_y, k)
         g, a row for each label, likewise; E[f_i(x) g_j(y)] is sigma_i for i = j, else 0.
-    x_values, label_values : ndarray of shape (|X|,) and (|Y|,)
+    x_values, label_values : ndarray of shape (n_x,) and (n_y,)
         To what the rows belong, sorted.
     n_iter : int
         Passes over the cells; 0 for method "svd", and where there is nothing to iterate.
@@ -266,7 +266,7 @@ class MaximalHScoreResult:
 
     Notes
     -----
-    Only min(|X|, |Y|) - 1 features add to the score. Where more were asked, the others are zero,
+    Only min(n_x, n_y) - 1 features add to the score. Where more were asked, the others are zero,
     and so are their singular values.
     """
 

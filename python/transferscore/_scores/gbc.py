@@ -73,7 +73,7 @@ def gbc(
     variance may be turned into each other: where the features have them, as white noise has, the
     score is known only as well as the axes are.
 
-    The spherical score has |S| = s^q with the number q of dimensions in the exponent. Public code
+    The spherical score has `|S| = s^q` with the number q of dimensions in the exponent. Public code
     that takes the logarithm once, not q times, gives other numbers.
 
     Memory beyond the inputs, in bytes, at most: with principal components 32 m^2 + 8 Ki m + 8 n q +

@@ -32,7 +32,7 @@ def gather_pixel_features(
 
     .. math::
 
-        v = (y + \tfrac12) / s - \tfrac12
+        v = (y + \tfrac{1}{2}) / s - \tfrac{1}{2}
 
     Parameters
     ----------

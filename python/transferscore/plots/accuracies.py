@@ -64,7 +64,7 @@ def score_against_accuracy(
     .. math::
 
         [q_{(1 - \ell) / 2}, q_{(1 + \ell) / 2}]
-            \text{ of } \rho(S_{i_1 \dots i_n}, A_{i_1 \dots i_n})
+            \text{ of } \rho(S_{i_1 \ldots i_n}, A_{i_1 \ldots i_n})
 
     Parameters
     ----------

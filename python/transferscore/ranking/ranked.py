@@ -63,6 +63,8 @@ class Ranking(Tabular):
         "bootstrap" or "jackknife".
     n_resamples : int
         Resamples that were drawn; 0 where nothing was resampled.
+    n_groups, random_state : int
+        Groups that samples were split into, and the seed of split and draws.
     errors : dict of str to str
         Why candidates are missing, by name.
     warnings : dict of str to tuple of str
@@ -86,6 +88,8 @@ class Ranking(Tabular):
     n_classes: int
     method: str
     n_resamples: int
+    n_groups: int
+    random_state: int
     errors: dict[str, str]
     warnings: dict[str, tuple[str, ...]]
     notes: tuple[str, ...]
@@ -242,6 +246,8 @@ class Ranking(Tabular):
             "confidence": self.confidence,
             "method": self.method,
             "n_resamples": self.n_resamples,
+            "n_groups": self.n_groups,
+            "random_state": self.random_state,
             "degrees_of_freedom": self.degrees_of_freedom,
             "standard_errors": self.standard_errors,
             "p_better": self.p_better,
@@ -555,6 +561,8 @@ class _Task:
             n_classes=int(self.ids.max()) + 1,
             method=self.method,
             n_resamples=self.n_resamples,
+            n_groups=self.plan.n_groups,
+            random_state=self.seed,
             errors=errors,
             warnings={name: one.warnings for name, one in found.items() if one.warnings},
             notes=self._notes(ones),

@@ -14,7 +14,7 @@ def label_boundaries(
     connectivity: int = 1,
     ignored: Sequence[int] = (),
 ) -> NDArray[np.bool_]:
-    """B = {p kept : |p - q| <= r for some q that has a neighbour of another, kept label}.
+    """`B = {p kept : |p - q| <= r for some q that has a neighbour of another, kept label}`.
 
     Parameters
     ----------

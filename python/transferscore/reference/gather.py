@@ -29,7 +29,7 @@ def gather_pixel_features(
     shape : sequence of int
         Size of the image.
     interpolation : "nearest" or "linear", default "nearest"
-        The nearest feature, or a mean with weights 1 - |distance| along each axis.
+        The nearest feature, or a mean with weights `1 - |distance|` along each axis.
 
     Returns
     -------

@@ -206,7 +206,7 @@ def gaussian_distance(
     target_mean: ArrayLike,
     target_covariance: ArrayLike,
 ) -> float:
-    """|mu - mu'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2): squared 2-Wasserstein distance.
+    """`|mu - mu'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2)`: squared 2-Wasserstein distance.
 
     Parameters
     ----------

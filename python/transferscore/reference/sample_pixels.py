@@ -29,7 +29,7 @@ def sample_pixels(
     balanced: bool = False,
     per_image: int | None = None,
 ) -> list[tuple[int, ...]]:
-    """(image, *coordinates, label) of n pixels, sorted: of all there are, the smallest keys.
+    """`(image, *coordinates, label)` of n pixels, sorted: of all there are, the smallest keys.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class Transport(NamedTuple):
 
 
 def squared_distances(source_points: ArrayLike, target_points: ArrayLike) -> Array:
-    """C_ij = |x_i - z_j|^2, from the differences.
+    """`C_ij = |x_i - z_j|^2`, from the differences.
 
     Parameters
     ----------
