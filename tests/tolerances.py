@@ -88,3 +88,5 @@ GRADIENT_SUM = 1e-11
 BOUND = 1e-9
 # A change that is meant to be seen, and two numbers that are meant to be near.
 SMALL_CHANGE = 0.05
+# Relative: differences of OTCE from two starts, both solved to the default marginal error.
+TWO_STARTS = 1e-3
