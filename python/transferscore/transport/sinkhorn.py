@@ -126,8 +126,8 @@ def sinkhorn(
     and n m k for the kernel, with k = 2 (4 for tol < 5e-4, 8 for tol < 1e-5), otherwise 64 m times
     4 (8 for tol < 1e-5) a thread. Costs of more than 32 MB between points of d s <= 128 bytes are
     not kept, it is as quick to compute them anew. Points that have no weight, or hardly any of the
-    kernel, take 1088 d s more a thread. A given matrix is read as it is, except that float32 is copied where
-    double precision is needed.
+    kernel, take 1088 d s more a thread. A given matrix is read as it is, except that float32 is
+    copied where double precision is needed.
 
     Examples
     --------
