@@ -151,8 +151,8 @@ def diverged(what: str) -> str:
     return f"{what} not finite (a smaller `learning_rate` helps where training diverges)"
 
 
-def trained_before(how: str) -> ValueError:
-    """The error where few samples are to be drawn of what isn't in memory."""
+def nothing_drawn(how: str) -> ValueError:
+    """The error where samples are to be drawn for training that reads them by batches."""
     return ValueError(f"`samples_per_class` must be None with `method` {how!r}")
 
 

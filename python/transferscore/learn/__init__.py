@@ -7,6 +7,11 @@ from transferscore._checks import from_extra
 
 from_extra("torch", "torch")
 
+from transferscore.learn.empirical import (  # noqa: E402
+    EmpiricalTransferability,
+    empirical_transferability,
+    retrain_head,
+)
 from transferscore.learn.finetuning import (  # noqa: E402
     FineTuned,
     FineTuningError,
@@ -15,10 +20,13 @@ from transferscore.learn.finetuning import (  # noqa: E402
 from transferscore.learn.losses import h_score_loss, otce_loss, soft_hgr_loss  # noqa: E402
 
 __all__ = [
+    "EmpiricalTransferability",
     "FineTuned",
     "FineTuningError",
+    "empirical_transferability",
     "finetune",
     "h_score_loss",
     "otce_loss",
+    "retrain_head",
     "soft_hgr_loss",
 ]

@@ -200,3 +200,13 @@ def copy_into(copy: dict[str, Any], state: dict[str, Any]) -> None:
     """The same into memory that is there."""
     for name, value in state.items():
         copy[name].copy_(value)
+
+
+def device_of(network: nn.Module, device: str | torch.device | None) -> torch.device:
+    """The one that is asked for, or where the weights are."""
+    if device is not None:
+        return torch.device(device)
+    devices = {str(each.device) for each in (*network.parameters(), *network.buffers())}
+    if len(devices) > 1:
+        raise _checks.several_devices(devices)
+    return torch.device(devices.pop() if devices else "cpu")

@@ -25,6 +25,7 @@ from transferscore.learn._training import (
     Tapped,
     copied,
     copy_into,
+    device_of,
     draw_anew,
     labels_of,
     name_of_head,
@@ -266,7 +267,7 @@ def finetune(
         raise _checks.patience_without_validation()
     save_every = _checks.count(checkpoint_every, "checkpoint_every")
     network = deepcopy(model)
-    where = _device(network, device)
+    where = device_of(network, device)
     network.to(where)
     loaders = _Loaders(network, source_loader if aligns else None, target_loader, validation_loader)
     if aligns:
@@ -590,16 +591,6 @@ class _Checkpoint:
         run.good, run.stopped_early = content["good"], content["stopped_early"]
         for stream, state in zip(run.streams, content["streams"], strict=True):
             stream.go_to(state)
-
-
-def _device(network: nn.Module, device: str | torch.device | None) -> torch.device:
-    """The one that is asked for, or where the weights are."""
-    if device is not None:
-        return torch.device(device)
-    devices = {str(each.device) for each in (*network.parameters(), *network.buffers())}
-    if len(devices) > 1:
-        raise _checks.several_devices(devices)
-    return torch.device(devices.pop() if devices else "cpu")
 
 
 def _finite(tensors: Iterable[torch.Tensor]) -> bool:
