@@ -233,11 +233,10 @@ def run(experiment: Experiment, path: Path, n_tasks: int, jobs: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     protocol.write_text(text, encoding="utf-8")
     there = {(row["network"], int(row["task"])) for row in whole_tasks(path)}
-    # Tasks of one source network after one another, so that a process trains few of them.
     todo = [
         (of, number)
+        for number in range(n_tasks)
         for of in experiment.settings
-        for number in sorted(range(n_tasks), key=lambda number: number % N_NETWORKS)
         if (of, number) not in there
     ]
     begin = time.perf_counter()
