@@ -282,8 +282,8 @@ def test_a_batch_of_one_class(side):
 
 def test_features_that_are_all_the_same():
     model = network()
-    nn.init.constant_(model[4].weight, 0.0)
-    nn.init.constant_(model[4].bias, 1.0)
+    nn.init.constant_(model[3].weight, 0.0)
+    nn.init.constant_(model[3].bias, 1.0)
     with pytest.raises(FineTuningError, match="step 1 stopped at update 1: "):
         finetune(model, SOURCE, TARGET, **QUICK)
 
@@ -325,7 +325,11 @@ X, Y = TARGET[0]
         ({"model": print}, TypeError, "`model` must be a torch.nn.Module"),
         ({"model": nn.Linear(4, 3)}, ValueError, "`model` must have layers below its head"),
         ({"model": Squared(nn.Linear(4, 3))}, ValueError, "`head` must name the linear layer that"),
-        ({"head": "1"}, ValueError, "`head` must name a linear layer ('0', '3', '5'), '1' is a"),
+        (
+            {"head": "1"},
+            ValueError,
+            "`head` must name a linear layer of the model ('0', '3', '5'), '1'",
+        ),
         ({"head": "9"}, ValueError, "'9' is no such module"),
         ({"head": 5}, TypeError, "`head` must be the name of a linear layer, got 5"),
         ({"model": Odd(), "method": "scratch"}, ValueError, "module '' (Odd) has weights and no"),

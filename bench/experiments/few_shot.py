@@ -35,7 +35,7 @@ Arm = dict[str, Any]
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 N_SHOTS, N_NETWORKS = 5, 3
-N_SOURCE, N_SCORED = 10_000, 500  # pictures of the source: learned, and scored
+N_SOURCE, N_SCORED = 10_000, 300  # pictures of the source: learned, and scored
 N_SEARCHED = 9  # tasks of the search
 RESULTS = Path(__file__).parent / "results"
 
@@ -71,9 +71,9 @@ class Settings:
     options: dict[str, int] = field(default_factory=dict)
     source_epochs: int = 3
     source_batch: int = 64
-    steps: int = 50
-    learning_rate: float = 1e-3
-    alignment_steps: int = 30
+    steps: int = 30
+    learning_rate: float = 3e-3
+    alignment_steps: int = 20
     alignment_rate: float = 1e-3
     relative_epsilon: float = 0.05
     normalise: bool = False
@@ -94,7 +94,8 @@ class Experiment:
     def network(self, of: str, number: int) -> Network:
         """A source network, trained now if it isn't there."""
         settings = self.settings[of]
-        key = f"{self.name}-{of}-{settings.source_epochs}-{number}"
+        options = "-".join(f"{k}{v}" for k, v in settings.options.items())
+        key = f"{self.name}-{of}{options}-{settings.source_epochs}-{number}"
         if key not in _networks:
             images = self.source(self.folder)
             n_classes = int(images.labels.max()) + 1
@@ -275,7 +276,7 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------- settings
 
-STEP_2: dict[str, tuple[Any, ...]] = {"learning_rate": (3e-4, 1e-3, 3e-3)}
+STEP_2: dict[str, tuple[Any, ...]] = {"learning_rate": (1e-3, 3e-3)}
 STEP_1: dict[str, tuple[Any, ...]] = {
     "alignment_rate": (1e-4, 1e-3),
     "relative_epsilon": (0.05, 0.2),

@@ -10,7 +10,7 @@ results/usps_few_shot.csv, so an interrupted run goes on; report_few_shot.py dra
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from domains import Images, load
@@ -19,6 +19,7 @@ from few_shot import N_SHOTS, Experiment, Settings, main
 SETTINGS = {"lenet": Settings("lenet")}
 
 
+@lru_cache(maxsize=1)
 def source(classes: range, folder: Path) -> Images:
     """MNIST's training pictures of some digits."""
     return load("mnist", folder).of_classes(classes)

@@ -1,7 +1,6 @@
 """Fine-tuning of a network for a target task, with OTCE's conditional entropy before it."""
 
 import os
-import pickle
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -202,8 +201,8 @@ def finetune(
     device : str or torch.device, optional
         Where to train. Default: where the model's weights are.
     random_state : int, default 0
-        Seed of new weights, of the order of loaders that shuffle, and of dropout. PyTorch's own
-        random numbers are afterwards as before.
+        Seed of new weights, of the order of loaders that shuffle (also by a ``generator`` of
+        their own), and of dropout. PyTorch's own random numbers are afterwards as before.
     progress : bool, default True
         Show a progress bar on a terminal, where rich is installed.
 
@@ -381,6 +380,11 @@ class _Run:
         self.good = copied(tapped.model.state_dict())
 
     @property
+    def planned(self) -> tuple[int, int]:
+        """Updates of each step that there will be."""
+        return self.settings.alignment_steps, self.settings.steps
+
+    @property
     def updates(self) -> int:
         """Updates of this step that are done."""
         return len(self.histories[self.step])
@@ -388,11 +392,10 @@ class _Run:
     def train(self, file: "_Checkpoint | None", *, quiet: bool) -> None:
         """All updates that are left."""
         s = self.settings
-        planned = (s.alignment_steps, s.steps)
-        left = sum(planned) - sum(map(len, self.histories))
+        left = sum(self.planned) - sum(map(len, self.histories))
         with Talk(left, quiet=quiet) as talk:
             while not self.stopped_early:
-                if self.updates == planned[self.step]:
+                if self.updates == self.planned[self.step]:
                     if self.step == TUNE:
                         break
                     self.begin(TUNE)
@@ -574,7 +577,7 @@ class _Checkpoint:
             content = torch.load(
                 self._path, weights_only=True, map_location=self._run.tapped.device
             )
-        except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError):
+        except Exception:  # whatever a file of something else makes of torch.load
             content = None
         if not isinstance(content, dict) or content.get("format") != self.FORMAT:
             raise _checks.no_checkpoint(self._path)
@@ -589,8 +592,9 @@ class _Checkpoint:
         run.histories = tuple(content["histories"])
         run.validations, run.best = content["validations"], content["best"]
         run.good, run.stopped_early = content["good"], content["stopped_early"]
-        for stream, state in zip(run.streams, content["streams"], strict=True):
-            stream.go_to(state)
+        if run.updates < run.planned[run.step]:
+            for stream, state in zip(run.streams, content["streams"], strict=True):
+                stream.go_to(state)
 
 
 def _finite(tensors: Iterable[torch.Tensor]) -> bool:
