@@ -85,15 +85,15 @@ def test_both_steps_in_one_call_are_the_same(few_shot, experiment):
 
     from transferscore.learn import finetune
 
-    settings, network = experiment.settings["lenet"], experiment.network("lenet", 0)
-    source = experiment.source(experiment.folder)
+    source = few_shot.Drawn(experiment.source(experiment.folder), 8)
     few, unseen = experiment.task(experiment.folder, 0)
     batch = torch.from_numpy(few.pictures), torch.from_numpy(few.labels)
-    arm = {"method": "otce"}
-    tuned, _ = few_shot._fine_tuned(network, (source, batch), settings, arm, 0)
+    tuned, _ = experiment.fine_tuned("lenet", 0, "otce")
     whole = finetune(
-        network, few_shot.Drawn(source, 8), [batch], steps=2, alignment_steps=2, progress=False
-    )
+        experiment.network("lenet", 0), source, [batch], steps=2, alignment_steps=2,
+        learning_rate=experiment.settings["lenet"].learning_rate,
+        alignment_rate=experiment.settings["lenet"].alignment_rate, progress=False,
+    )  # fmt: skip
     expected, found = (outputs_of(one, unseen.pictures) for one in (whole.model, tuned))
     np.testing.assert_array_equal(found, expected)
 

@@ -25,14 +25,11 @@ from typing import Any
 import numpy as np
 import torch
 from domains import Images
-from networks import Network, features_of, new, outputs_of, train_classifier
+from networks import Network, accuracy, features_of, new, outputs_of, train_classifier
 from report_few_shot import report
 
 from transferscore import otce
 from transferscore.learn import finetune
-
-Arm = dict[str, Any]
-Batch = tuple[torch.Tensor, torch.Tensor]
 
 N_SHOTS, N_NETWORKS = 5, 3
 N_SOURCE, N_SCORED = 10_000, 300  # pictures of the source: learned, and scored
@@ -41,7 +38,7 @@ RESULTS = Path(__file__).parent / "results"
 
 # By name: arguments of `finetune`. Those with a step 1 have the updates of both steps; the others
 # have as many in step 2, but for the one that shows what step 2 does alone.
-ARMS: dict[str, Arm] = {
+ARMS: dict[str, dict[str, Any]] = {
     "scratch": {"method": "scratch", "equal_updates": True},
     "head": {"method": "head", "equal_updates": True},
     "vanilla_short": {"method": "vanilla"},
@@ -50,6 +47,7 @@ ARMS: dict[str, Arm] = {
     "shuffled": {"method": "shuffled"},
     "transport_cost": {"method": "transport_cost"},
 }
+WITH_STEP_1 = ("otce", "shuffled", "transport_cost")
 COLUMNS = (
     "network",
     "task",
@@ -71,7 +69,7 @@ class Settings:
     options: dict[str, int] = field(default_factory=dict)
     source_epochs: int = 3
     source_batch: int = 64
-    steps: int = 30
+    steps: int = 50
     learning_rate: float = 3e-3
     alignment_steps: int = 20
     alignment_rate: float = 1e-3
@@ -114,19 +112,19 @@ class Experiment:
             _networks[key] = network.eval()
         return _networks[key]
 
-    def rows(self, of: str, number: int, arms: Sequence[str]) -> list[dict[str, Any]]:
+    def rows(self, of: str, number: int) -> list[dict[str, Any]]:
         """Measurements of one task."""
-        settings, network = self.settings[of], self.network(of, number % N_NETWORKS)
+        network = self.network(of, number % N_NETWORKS)
         few, unseen = self.task(self.folder, number)
-        source = self.source(self.folder)
-        scored = source.some(N_SCORED, seed=number)
-        batch = torch.from_numpy(few.pictures), torch.from_numpy(few.labels)
+        scored = self.source(self.folder).some(N_SCORED, seed=number)
         before = [score(network, scored, side) for side in (few, unseen)]
         rows = []
-        for arm in arms:
-            tuned, after = _fine_tuned(network, (source, batch), settings, ARMS[arm], number)
+        for arm in ARMS:
+            tuned, aligned = self.fine_tuned(of, number, arm)
             log_p = torch.log_softmax(torch.from_numpy(outputs_of(tuned, unseen.pictures)), 1)
-            scores = before if after is None else [score(after, scored, s) for s in (few, unseen)]
+            after = (
+                before if aligned is None else [score(aligned, scored, s) for s in (few, unseen)]
+            )
             rows.append(
                 {
                     "network": of,
@@ -135,12 +133,44 @@ class Experiment:
                     "accuracy": float(np.mean(log_p.argmax(1).numpy() == unseen.labels)),
                     "log_likelihood": float(log_p[range(len(unseen)), unseen.labels].mean()),
                     "score_before": before[0],
-                    "score_after": scores[0],
+                    "score_after": after[0],
                     "unseen_before": before[1],
-                    "unseen_after": scores[1],
+                    "unseen_after": after[1],
                 }
             )
         return rows
+
+    def accuracy(self, of: str, number: int, arm: str) -> float:
+        """What an arm attains in one task."""
+        return accuracy(self.fine_tuned(of, number, arm)[0], self.task(self.folder, number)[1])
+
+    def fine_tuned(self, of: str, number: int, arm: str) -> tuple[Network, Network | None]:
+        """The network of an arm, and how it was after step 1, if there is one.
+
+        Both steps in one call give the same network, to the bit.
+        """
+        settings, arguments = self.settings[of], ARMS[arm]
+        network = self.network(of, number % N_NETWORKS)
+        few, _ = self.task(self.folder, number)
+        batches = [(torch.from_numpy(few.pictures), torch.from_numpy(few.labels))]
+        options = {
+            "learning_rate": settings.learning_rate,
+            "alignment_rate": settings.alignment_rate,
+            "relative_epsilon": settings.relative_epsilon,
+            "normalise": settings.normalise,
+            "batch_statistics": settings.batch_statistics,
+            "alignment_steps": settings.alignment_steps,
+            "head": "head",
+            "random_state": number,
+            "progress": False,
+        }
+        aligned = None
+        if arguments["method"] in WITH_STEP_1:
+            source = Drawn(self.source(self.folder), settings.source_batch)
+            network = finetune(network, source, batches, steps=0, **arguments, **options).model
+            aligned, arguments = network, {"method": "vanilla"}
+        tuned = finetune(network, None, batches, steps=settings.steps, **arguments, **options)
+        return tuned.model, aligned
 
 
 def score(network: Network, source: Images, target: Images) -> float:
@@ -152,34 +182,6 @@ def score(network: Network, source: Images, target: Images) -> float:
         target_labels=target.labels,
         relative_epsilon=0.05,
     ).score
-
-
-def _fine_tuned(
-    network: Network, sides: tuple[Images, Batch], settings: Settings, arm: Arm, seed: int
-) -> tuple[Network, Network | None]:
-    """The network of an arm, and how it was after step 1, if there is one.
-
-    Both steps in one call give the same network, to the bit.
-    """
-    source, few = sides
-    options = {
-        "learning_rate": settings.learning_rate,
-        "alignment_rate": settings.alignment_rate,
-        "relative_epsilon": settings.relative_epsilon,
-        "normalise": settings.normalise,
-        "batch_statistics": settings.batch_statistics,
-        "alignment_steps": settings.alignment_steps,
-        "head": "head",
-        "random_state": seed,
-        "progress": False,
-    }
-    if arm["method"] in ("otce", "shuffled", "transport_cost"):
-        loader = Drawn(source, settings.source_batch)
-        aligned = finetune(network, loader, [few], steps=0, **arm, **options).model
-        network, arm = aligned, {"method": "vanilla"}
-    else:
-        aligned = None
-    return finetune(network, None, [few], steps=settings.steps, **arm, **options).model, aligned
 
 
 @dataclass(frozen=True)
@@ -204,24 +206,23 @@ _networks: dict[str, Network] = {}  # of this process
 # ------------------------------------------------------------------------------ runs of many tasks
 
 
-def _job(experiment: Experiment, arms: Sequence[str], job: tuple[str, int]) -> list[dict[str, Any]]:
+def _job(work: Callable[..., Any], job: tuple[Any, ...]) -> Any:
     torch.set_num_threads(1)
     # Few pictures against many: a plan that has not converged is still a step down.
     warnings.simplefilter("ignore", UserWarning)
-    return experiment.rows(*job, arms)
+    return work(*job)
 
 
 def _computed(
-    experiment: Experiment, todo: list[tuple[str, int]], arms: Sequence[str], jobs: int
-) -> Iterator[list[dict[str, Any]]]:
-    """Rows of each task, in order, from several processes."""
-    work = partial(_job, experiment, arms)
+    work: Callable[..., Any], todo: Sequence[tuple[Any, ...]], jobs: int
+) -> Iterator[Any]:
+    """What work gives for each job, in order, from several processes."""
     if jobs == 1:
-        yield from map(work, todo)
+        yield from map(partial(_job, work), todo)
         return
     context = multiprocessing.get_context("spawn")  # threads don't live through a fork
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        yield from pool.map(work, todo)
+        yield from pool.map(partial(_job, work), todo)
 
 
 def run(experiment: Experiment, path: Path, n_tasks: int, jobs: int) -> None:
@@ -243,7 +244,7 @@ def run(experiment: Experiment, path: Path, n_tasks: int, jobs: int) -> None:
     begin = time.perf_counter()
     with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        for done, rows in enumerate(_computed(experiment, todo, tuple(ARMS), jobs), 1):
+        for done, rows in enumerate(_computed(experiment.rows, todo, jobs), 1):
             writer.writerows([_rounded(row) for row in rows])
             file.flush()
             seconds = time.perf_counter() - begin
@@ -276,11 +277,11 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------- settings
 
-STEP_2: dict[str, tuple[Any, ...]] = {"learning_rate": (1e-3, 3e-3)}
+STEP_2: dict[str, tuple[Any, ...]] = {"learning_rate": (1e-3, 3e-3), "steps": (30, 50)}
 STEP_1: dict[str, tuple[Any, ...]] = {
-    "alignment_rate": (1e-4, 1e-3),
-    "relative_epsilon": (0.05, 0.2),
     "normalise": (False, True),
+    "alignment_rate": (3e-4, 3e-3),
+    "relative_epsilon": (0.05, 0.2),
 }
 
 
@@ -293,8 +294,8 @@ def search(experiment: Experiment, jobs: int) -> None:
             for values in itertools.product(*grid.values()):
                 one = replace(settings, **dict(zip(grid, values, strict=True)))
                 trial = replace(experiment, settings={of: one})
-                todo = [(of, number) for number in range(N_SEARCHED)]
-                found = [rows[0]["accuracy"] for rows in _computed(trial, todo, (arm,), jobs)]
+                todo = [(of, number, arm) for number in range(N_SEARCHED)]
+                found = list(_computed(trial.accuracy, todo, jobs))
                 tried.append((float(np.mean(found)), one))
                 chosen = ", ".join(f"{k} {v}" for k, v in zip(grid, values, strict=True))
                 print(f"{of} {arm}: {100 * tried[-1][0]:.2f} %  {chosen}", flush=True)

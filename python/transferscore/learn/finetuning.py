@@ -377,7 +377,9 @@ class _Run:
             head = [*tapped.head.parameters()]
             parameters, rate = head if s.frozen else [*body, *head], s.learning_rate
         self.optimiser = self.new_optimiser(parameters, lr=rate)
-        self.good = copied(tapped.model.state_dict())
+        self._state = tapped.model.state_dict()  # views of what training changes
+        self.good = copied(self._state)
+        self._set_modes()
 
     @property
     def planned(self) -> tuple[int, int]:
@@ -409,7 +411,7 @@ class _Run:
                 if file is not None:
                     file.save_if_due()
                 talk.done()
-        if not _finite(self.tapped.model.state_dict().values()):
+        if not _finite(self._state.values()):
             raise self._stopped(_checks.diverged("weights are"))
         if file is not None:
             file.save()
@@ -437,14 +439,13 @@ class _Run:
     def _update(self) -> None:
         batches = [next(stream) for stream in self.streams]
         torch.manual_seed(seed_of(self.settings.random_state, UPDATES, self.step, self.updates))
-        self._set_modes()
         if self.step == ALIGN:
             loss = self._task_difference(*batches)
         else:
             loss = self._loss(batches[0], "target_loader")[0]
         if not _finite([loss]):
             raise self._stopped(_checks.diverged("the loss is"))
-        copy_into(self.good, self.tapped.model.state_dict())
+        copy_into(self.good, self._state)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
@@ -510,7 +511,8 @@ class _Run:
                 loss, right = self._loss(batch, "validation_loader")
                 sums, n = sums + batch.n * np.array([loss.item(), right]), n + batch.n
         if self.best is None or sums[0] / n < min(loss for _, loss, _ in self.validations):
-            self.best = copied(self.tapped.model.state_dict())
+            self.best = copied(self._state)
+        self._set_modes()
         self.validations.append([float(self.updates), *(sums / n).tolist()])
         losses = [loss for _, loss, _ in self.validations]
         worse = len(losses) - 1 - int(np.argmin(losses))
