@@ -19,8 +19,8 @@ from few_shot import N_SHOTS, Experiment, Settings, main
 
 N_WAYS = 5
 SETTINGS = {
-    "lenet": Settings("lenet"),
-    "few_shot_net": Settings("few_shot_net", {"width": 16}, source_epochs=2),
+    "lenet": Settings("lenet", alignment_rate=3e-4, relative_epsilon=0.2),
+    "few_shot_net": Settings("few_shot_net", {"width": 16}, source_epochs=2, alignment_rate=3e-3),
 }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from domains import Images, load
 from few_shot import N_SHOTS, Experiment, Settings, main
 
-SETTINGS = {"lenet": Settings("lenet")}
+SETTINGS = {"lenet": Settings("lenet", alignment_rate=3e-4)}
 
 
 @lru_cache(maxsize=1)

@@ -485,7 +485,7 @@ class _Run:
                 terms=TERMS[s.method],
                 relative_epsilon=s.relative_epsilon,
             )
-        except ValueError as error:  # such as features that are all the same
+        except ValueError as error:  # such as features that are too large
             raise self._stopped(str(error)) from error
 
     def _loss(self, batch: Batch, name: str) -> tuple[torch.Tensor, float]:
