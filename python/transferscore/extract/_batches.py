@@ -27,11 +27,15 @@ class Batch(NamedTuple):
         yield from _tensors(torch, self.inputs)
         yield from _tensors(torch, self.named)
 
-    def run(self, torch: Any, model: Any, device: Any) -> Any:
+    def call(self, torch: Any, model: Any, device: Any) -> Any:
         """What the model returns."""
         inputs, named = (_moved(torch, part, device) for part in (self.inputs, self.named))
+        return model(*inputs, **named)
+
+    def run(self, torch: Any, model: Any, device: Any) -> Any:
+        """What the model returns, without a graph of how."""
         with torch.inference_mode():
-            return model(*inputs, **named)
+            return self.call(torch, model, device)
 
 
 def batch_of(torch: Any, model: Any, given: Any) -> Batch:

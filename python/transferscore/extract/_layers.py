@@ -101,12 +101,12 @@ class Taps:
         finally:
             for handle in handles:
                 handle.remove()
-        if last and _first_tensor(self._torch, returned) is last[1]:
+        if last and first_tensor(self._torch, returned) is last[1]:
             self._hook(last[0], entering)
         self._knows_head = True
 
     def _pooled(self, layer: str, output: Any) -> NDArray[Any]:
-        tensor = _first_tensor(self._torch, output)
+        tensor = first_tensor(self._torch, output)
         if tensor is None:
             raise _checks.no_tensor(layer, output)
         if tensor.is_nested or tensor.layout != self._torch.strided:
@@ -142,7 +142,7 @@ def _by_name(pooling: str, layer: str, tensor: Any) -> Any:
     return tensor
 
 
-def _first_tensor(torch: Any, output: Any) -> Any:
+def first_tensor(torch: Any, output: Any) -> Any:
     """The first tensor of tuples and dicts, however deep; None where there is none."""
     if isinstance(output, torch.Tensor):
         return output
@@ -153,5 +153,5 @@ def _first_tensor(torch: Any, output: Any) -> Any:
         if isinstance(output, list | tuple)
         else []
     )
-    found = (_first_tensor(torch, each) for each in inside)
+    found = (first_tensor(torch, each) for each in inside)
     return next((tensor for tensor in found if tensor is not None), None)
