@@ -281,11 +281,12 @@ def test_a_batch_of_one_class(side):
 
 
 def test_features_that_are_too_large_for_a_transport():
-    model = network()
+    model = network().double()
     with torch.no_grad():
-        model[3].weight *= 1e30
-    with pytest.raises(FineTuningError, match="step 1 stopped at update 1: `source_features` must"):
-        finetune(model, SOURCE, TARGET, **QUICK)
+        model[3].weight *= 1e200
+    source, target = ([(x.double(), y) for x, y in loader] for loader in (SOURCE, TARGET))
+    with pytest.raises(FineTuningError, match="step 1 stopped at update 1: `source_features and"):
+        finetune(model, source, target, **QUICK)
 
 
 class Tuple(nn.Module):
