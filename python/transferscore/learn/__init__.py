@@ -1,9 +1,25 @@
-"""Scores as losses for PyTorch. Needs the extra `torch`; nothing else of the package loads it."""
+"""Learning with scores, for PyTorch. Needs the extra `torch`; nothing else loads it."""
 
 from transferscore._checks import from_extra
 
 from_extra("torch", "torch")
 
+from transferscore.learn._epochs import Epoch, TrainingDiverged  # noqa: E402
+from transferscore.learn._hgr import HGR, fit_hgr  # noqa: E402
+from transferscore.learn._regression import (  # noqa: E402
+    MaximalCorrelationClassifier,
+    MaximalCorrelationRegressor,
+)
 from transferscore.learn.losses import h_score_loss, otce_loss, soft_hgr_loss  # noqa: E402
 
-__all__ = ["h_score_loss", "otce_loss", "soft_hgr_loss"]
+__all__ = [
+    "HGR",
+    "Epoch",
+    "MaximalCorrelationClassifier",
+    "MaximalCorrelationRegressor",
+    "TrainingDiverged",
+    "fit_hgr",
+    "h_score_loss",
+    "otce_loss",
+    "soft_hgr_loss",
+]
