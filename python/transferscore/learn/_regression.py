@@ -155,12 +155,14 @@ class MaximalCorrelationClassifier(_Estimator):
         What the formula puts below p(y) / n is raised to it, and rows are made to add up to one: n
         samples can't tell that a class is impossible.
         """
-        raised = self.priors_ * np.maximum(self._ratios(X), self._least)
+        ratios = self._ratios(X)
+        raised = self.priors_ * np.maximum(ratios, self._least)
         return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The likeliest class of each sample: (m,)."""
-        return np.asarray(self.classes_[np.argmax(self.priors_ * self._ratios(X), axis=1)])
+        ratios = self._ratios(X)
+        return np.asarray(self.classes_[np.argmax(self.priors_ * ratios, axis=1)])
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy; higher is better."""
