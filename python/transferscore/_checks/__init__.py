@@ -113,6 +113,7 @@ from transferscore._checks.features import (
 from transferscore._checks.gradients import (
     coefficients,
     differentiable_once,
+    initial_derivatives,
     no_weight_left,
     not_a_tensor,
     samples_of_both,
@@ -469,6 +470,7 @@ __all__ = [
     "ignored_labels",
     "images",
     "initial",
+    "initial_derivatives",
     "is_finite",
     "is_iterable_of_features",
     "is_iterable_of_maps",

@@ -52,7 +52,6 @@ class Task:
     classes: tuple[Classes, Classes]  # of the points that are taken
     label_cost: LabelCost | None = None
     weights: list[NDArray[np.float64]] | None = None  # [a (n,), b (m,)]; None: uniform
-    initial: NDArray[np.float64] | None = None  # (m,) potentials of the target to start from
     positions: tuple[NDArray[np.int64], NDArray[np.int64]] = (NO_ROWS, NO_ROWS)  # as passed in
 
     def problem(self) -> Problem:
@@ -436,7 +435,7 @@ def _of_one_type(tasks: Sequence[Task], how: Options) -> list[OTCEResult]:
             [[side.ids for side in task.classes] for task in tasks],
             [[side.count for side in task.classes] for task in tasks],
             [task.problem().weights for task in tasks],
-            [NO_POTENTIALS if task.initial is None else task.initial for task in tasks],
+            [NO_POTENTIALS] * len(tasks),
             [NO_DISTANCES if cost is None else cost.distances for cost in label_costs],
             feature_share=max(shares, default=1.0),
             **how._asdict(),
