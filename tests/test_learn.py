@@ -3,6 +3,7 @@
 import re
 import sys
 from subprocess import run
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,12 @@ from tolerances import FLOAT32, GRADIENT, TRANSPORT
 
 torch = pytest.importorskip("torch", reason="the losses are for PyTorch")
 
-from transferscore.learn import h_score_loss, otce_loss, soft_hgr_loss  # noqa: E402
+from transferscore.learn import (  # noqa: E402
+    _functions,
+    h_score_loss,
+    otce_loss,
+    soft_hgr_loss,
+)
 
 EXACT = {"tol": 1e-12, "max_iter": 20_000}
 
@@ -137,13 +143,80 @@ def test_a_factor_before_the_loss():
     assert torch.equal(3 * one, three)
 
 
-def test_a_second_derivative_is_refused():
-    x, y, z, w = clouds()
-    (gradient,) = torch.autograd.grad(otce_loss(x, y, z, w), x, create_graph=True)
+LOSSES = {
+    "otce": otce_loss,
+    "h_score": lambda x, y, z, w: h_score_loss(x, y, shrinkage=0.2),
+    "soft_hgr": lambda x, y, z, w: soft_hgr_loss(x, x[:, [1, 2, 0]] ** 2),
+}
+losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
+
+
+@losses
+def test_a_second_derivative_is_refused(loss):
+    given = clouds()
+    (gradient,) = torch.autograd.grad(loss(*given), given[0], create_graph=True)
     with pytest.raises(
         RuntimeError, match=r"losses of transferscore\.learn are differentiable once"
     ):
-        (otce_loss(x, y, z, w) + gradient.square().sum()).backward()
+        (loss(*given) + gradient.square().sum()).backward()
+
+
+@losses
+def test_second_derivatives_by_functions_of_pytorch_are_refused(loss):
+    x, *others = clouds()
+    with pytest.raises(RuntimeError, match="differentiable once"):
+        torch.autograd.functional.hessian(lambda side: loss(side, *others), x.detach())
+
+
+def test_a_factor_keeps_half_precision_from_zero():
+    """As the scaling of losses in mixed precision does: derivatives here are below its range."""
+    x, y, _, _ = clouds(1400, dtype=torch.float16)
+    large = (3e4 / x.detach().abs().max() * x.detach()).requires_grad_()
+    exact = large.detach().double().requires_grad_()
+    scaled, expected = (
+        torch.autograd.grad(2.0**24 * h_score_loss(side, y, shrinkage=0.2), side)[0]
+        for side in (large, exact)
+    )
+    plain = torch.autograd.grad(h_score_loss(large, y, shrinkage=0.2), large)[0]
+    assert (2.0**24 * plain.double() - expected).abs().max() > 0.02 * expected.abs().max()
+    assert (scaled.double() - expected).abs().max() < 1e-3 * expected.abs().max()
+
+
+@losses
+def test_mixed_precision(loss):
+    """Features of an autocast network; its weights are float32, and so are their gradients."""
+    x, y, z, w = clouds(dtype=torch.float32)
+    layer = torch.nn.Linear(3, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features = layer(x.detach())
+        assert features.dtype == torch.bfloat16
+        value = loss(features, y, z.detach(), w)
+    assert value.dtype == torch.float32
+    value.backward()
+    assert layer.weight.grad.dtype == torch.float32
+    assert layer.weight.grad.abs().max() > 0
+
+
+def test_two_types_of_numbers_in_soft_hgr():
+    x, _, _, _ = clouds()
+    g = x.detach().float()[:, [1, 2, 0]].requires_grad_()
+    loss = soft_hgr_loss(x, g)
+    loss.backward()
+    assert (loss.dtype, x.grad.dtype, g.grad.dtype) == (torch.float64, torch.float64, torch.float32)
+
+
+def test_features_on_another_device_are_copied_with_one_warning():
+    """There is none in most places where tests run: a stand-in that says it lies elsewhere."""
+    x, _, _, _ = clouds(dtype=torch.float16)
+    elsewhere = Mock(wraps=x, dtype=x.dtype)
+    elsewhere.device.type = "cuda"
+    _functions._warn_of_copies.cache_clear()
+    with pytest.warns(UserWarning, match="copied to main memory") as seen:
+        copies = [_functions._array(elsewhere) for _ in range(3)]
+    assert [str(w.message) for w in seen] == [
+        "features on the device 'cuda' are copied to main memory: scores run on the processor"
+    ]
+    assert all(np.array_equal(copy, x.detach().float().numpy()) for copy in copies)
 
 
 def test_training_leads_down():

@@ -344,6 +344,35 @@ def test_peak_of_a_transport_is_what_the_notes_say(peaks, name):
     assert peaks[name] >= TRANSPORTS[name].least
 
 
+def test_a_gradient_takes_what_its_notes_say_however_many_iterations():
+    """Autograd through 75 unrolled iterations of this size keeps several GB."""
+    n, m, d = 2000, 1500, 64
+    few, many, iterations = child(
+        TRANSPORT
+        + f"""
+data = task({n}, {m}, {d})
+
+def of(relative_epsilon, tol):
+    result = []
+    call = lambda: result.append(transferscore.otce_value_and_grad(
+        **data, relative_epsilon=relative_epsilon, tol=tol, max_iter=10_000
+    ))
+    call()  # loads what is loaded once
+    peak = peak_of(call)
+    return peak, result[0].solver.n_iter + result[0].n_iter
+
+(few, least), (many, most) = of(1.0, 1e-6), of(0.01, 1e-9)
+print(json.dumps([few, many, most / least]))
+""",
+        MALLOC_MMAP_THRESHOLD_=str(64 * KIBI),
+        MALLOC_TRIM_THRESHOLD_="0",
+    )
+    documented = documented_transport(n, m, d=d, s=8, k=8) + 16 * (n + m) * d + 512 * m
+    assert iterations > 8
+    assert abs(many - few) < 0.1 * documented + 8 * MEBI
+    assert 0.9 * 16 * n * m <= max(few, many) <= 1.15 * documented + 25 * MEBI
+
+
 def test_a_label_table_asks_the_budget_for_a_matrix():
     # JC-OTCE knows its costs as a matrix. Here 32 MiB are allowed, and it has 92.
     peak = child(

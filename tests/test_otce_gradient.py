@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -416,6 +417,56 @@ def test_a_start_near_by_takes_fewer_iterations():
     warm = otce_value_and_grad(**problem, initial=cold.solver)
     assert warm.solver.n_iter < cold.solver.n_iter
     assert largest_error(warm.source_features, cold.source_features) < 1e-3
+
+
+@pytest.mark.parametrize("pair", [*PAIRS.values(), np.eye(2)], ids=[*PAIRS, "apart"])
+def test_the_step_before_also_starts_the_linear_system(pair):
+    problem, rng = large(), np.random.default_rng(0)
+    options = {"coefficients": pair, "tol": 1e-8, "epsilon": 3.0}
+    before = otce_value_and_grad(**problem, **options)
+    for part in PARTS[:2]:
+        problem[part] = problem[part] + 1e-4 * rng.normal(size=problem[part].shape)
+    cold = otce_value_and_grad(**problem, **options, initial=before.solver)
+    warm = otce_value_and_grad(**problem, **options, initial=before)
+    assert warm.n_iter < cold.n_iter
+    assert warm.solver.n_iter == cold.solver.n_iter
+    for part in PARTS:
+        assert largest_error(getattr(warm, part), getattr(cold, part)) < 1e-5, part
+    same = otce_value_and_grad(**problem, **options, initial=warm)
+    assert same.n_iter <= 2
+
+
+def test_a_start_of_another_problem_does_no_harm(rng):
+    problem = large(200, 150)
+    cold = otce_value_and_grad(**problem)
+    start = replace(cold, target_weights=1e3 * rng.normal(size=150))
+    warm = otce_value_and_grad(**problem, initial=start)
+    assert warm.n_iter == otce_value_and_grad(**problem, initial=cold.solver).n_iter
+    assert warm.residual <= 1e-6
+
+
+def test_a_start_with_points_left_out_and_points_of_no_weight():
+    problem = large(120, 100)
+    b = np.ones(100)
+    b[5] = 0
+    options = {"ignore_index": 1, "target_weights": b, "tol": 1e-9, "relative_epsilon": 0.1}
+    cold = otce_value_and_grad(**problem, **options)
+    warm = otce_value_and_grad(**problem, **options, initial=cold)
+    assert warm.n_iter < cold.n_iter
+    for part in PARTS:
+        assert largest_error(getattr(warm, part), getattr(cold, part)) < 1e-5, part
+
+
+def test_a_start_for_other_coefficients_or_points():
+    problem, options = PROBLEMS["random"]
+    start = otce_value_and_grad(**problem, **options)
+    text = "`initial` must be a result for 2 pairs of coefficients and 9 target points, got 1 and 9"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        otce_value_and_grad(**problem, **options, coefficients=np.eye(2), initial=start)
+    with pytest.raises(
+        ValueError, match=re.escape("`initial` must have potentials of shape (12,)")
+    ):
+        otce_value_and_grad(**problem, initial=otce_value_and_grad(**task(13, 9)))
 
 
 def test_steps_against_the_gradient_lead_down():

@@ -7,11 +7,6 @@
 
 namespace transferscore {
 
-inline py::tuple to_tuple(const SinkhornSolution& s) {
-  return py::make_tuple(to_array(s.f), to_array(s.g), s.transport_cost, s.dual_value, s.marginal_error, s.n_iter,
-                        s.epsilon, s.scale, to_array(s.joint));
-}
-
 inline py::list to_list(const std::vector<SinkhornSolution>& solutions) {
   py::list list;
   for (const SinkhornSolution& solution : solutions) list.append(to_tuple(solution));

@@ -40,4 +40,10 @@ OTCEProblem<T> otce_problem(const std::vector<Array<T>>& data, const std::vector
   return problem;
 }
 
+/// In the order in which Python reads them.
+inline py::tuple to_tuple(const SinkhornSolution& s) {
+  return py::make_tuple(to_array(s.f), to_array(s.g), s.transport_cost, s.dual_value, s.marginal_error, s.n_iter,
+                        s.epsilon, s.scale, to_array(s.joint));
+}
+
 }  // namespace transferscore

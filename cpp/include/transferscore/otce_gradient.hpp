@@ -18,15 +18,14 @@ namespace transferscore {
 
 struct OTCEGradientOptions {
   RowMatrix<double> coefficients;  // (k, 2) l_D, l_T of each combination
-  double epsilon = 0;              // absolute
-  double tol = 0;                  // of the residual of (1), relative
-  Index max_iter = 0;
-  double memory_budget = 0;  // bytes for a matrix of n x m
+  RowMatrix<double> initial;       // (k, m) derivatives by the target weights of a problem near by, or empty
+  SinkhornOptions transport;       // tol is also that of the relative residual of (1)
 
   Index count() const { return coefficients.rows(); }
 };
 
 struct OTCEGradient {
+  SinkhornSolution transport;
   double domain_difference = 0, task_difference = 0;  // of the plan as it is
   double entropy = 0;                                 // of the entries of the plan
   double least_entropy = 0;                           // of a plan that splits no more points than it must
@@ -83,17 +82,24 @@ void for_each_run(const std::int32_t* ids, Index first_row, Index rows, const Bo
 template <class T>
 class OTCEAdjoint {
  public:
-  OTCEAdjoint(const PointCost<double>& costs, const OTCEProblem<T>& problem, const Eigen::VectorXd& row /* (n,) */,
-              const Eigen::VectorXd& column /* (m,) */, const OTCEGradientOptions& options, const Execution& execution)
+  /// Costs that the solution of the transport has left in memory, or none, make room for the plan.
+  OTCEAdjoint(const PointCost<double>& costs, LargeMatrix<double> stored, const OTCEProblem<T>& problem, double epsilon,
+              const Eigen::VectorXd& row /* (n,) */, const Eigen::VectorXd& column /* (m,) */,
+              const OTCEGradientOptions& options, const Execution& execution)
       : costs_(costs),
+        epsilon_(epsilon),
         source_points_(as_read(costs.source_points())),
         target_points_(as_read(costs.target_points())),
         marginals_(problem.marginals),
         labels_(problem.labels),
         options_(options),
         execution_(execution),
-        plan_(costs, options.epsilon / costs.unit, marginals_, row, column) {
-    if (plan_.entries() * sizeof(double) <= options.memory_budget) plan_.prepare_to_store();
+        plan_(costs, epsilon / costs.unit, marginals_, row, column) {
+    if (stored.rows() > 0) {
+      plan_.prepare_to_store(std::move(stored));
+    } else if (plan_.entries() * sizeof(double) <= options.transport.memory_budget) {
+      plan_.prepare_to_store();
+    }
     read_plan();
     result_.entropy = entropy_of_plan(row, column);
     result_.least_entropy = entropy_of_monotone_plan(marginals_);
@@ -103,10 +109,13 @@ class OTCEAdjoint {
     const SideSums task = task_sums();
     const Eigen::RowVectorXd domain_share = options_.coefficients.col(0).transpose() * costs_.unit;
     const Eigen::RowVectorXd task_share = options_.coefficients.col(1).transpose();
+    Eigen::MatrixXd initial = options_.initial.transpose();
+    if (initial.size() > 0) initial -= costs_.target_part * domain_share;
     PlanSolution solution =
         PlanSystem(plan_, marginals_.a, row_sums_, column_sums_)
             .solve(domain_.s * domain_share + task.s * task_share, domain_.t * domain_share + task.t * task_share,
-                   options_.coefficients.col(1).cwiseAbs(), options_.tol, options_.max_iter, execution_);
+                   initial, options_.coefficients.col(1).cwiseAbs(), options_.transport.tol,
+                   options_.transport.max_iter, execution_);
     result_.residuals = solution.residuals;
     result_.n_iter = solution.n_iter;
     add_to_points(solution, points);
@@ -182,8 +191,8 @@ class OTCEAdjoint {
     const auto times_log = [](const Eigen::VectorXd& mass, const Eigen::VectorXd& weights, const Eigen::VectorXd& u) {
       return (weights.array() > 0).select(mass.array() * (weights.array().log() + u.array()), 0.0).sum();
     };
-    return marginals_.a.dot(domain_.s) * costs_.unit / options_.epsilon -
-           times_log(masses_of_rows(), marginals_.a, row) - times_log(masses_of_columns(), marginals_.b, column);
+    return marginals_.a.dot(domain_.s) * costs_.unit / epsilon_ - times_log(masses_of_rows(), marginals_.a, row) -
+           times_log(masses_of_columns(), marginals_.b, column);
   }
 
   /// Lambda[class of a source point, y'_j] for the columns from `first` on; 0 where nothing is transported.
@@ -300,7 +309,7 @@ class OTCEAdjoint {
   void write_derivatives(const PlanSolution& solution, Index c, Index i, Index j, const Block& block,
                          const RowMatrix<double>& costs, Part& w) const {
     const double domain = options_.coefficients(c, 0), task = options_.coefficients(c, 1);
-    const double per_epsilon = 1 / options_.epsilon;
+    const double per_epsilon = 1 / epsilon_;
     const auto e = plan_.has_weight().segment(j, w.cols()).transpose().array();
     const auto beta = solution.beta.col(c).segment(j, w.cols()).transpose().array();
     Eigen::RowVectorXd of_class(w.cols());  // what all rows of a class have in common
@@ -352,6 +361,7 @@ class OTCEAdjoint {
 
   static constexpr Index panel = 128, tile = 512, most_blocks = 16;
   const PointCost<double>& costs_;
+  double epsilon_;
   Points source_points_, target_points_;  // (n, d), (m, d) as products read them
   const Marginals& marginals_;
   const LabelPair& labels_;
@@ -378,26 +388,40 @@ void reorder(const std::vector<Index>& order, Index width, V* values /* (k, size
 
 }  // namespace detail
 
-/// Derivatives of combinations of the two differences at the plan of given potentials, for a fixed epsilon.
+/// Solves the transport, and finds the derivatives of combinations of the two differences at its plan, for a fixed
+/// epsilon. There are none where epsilon is lost in the rounding of costs.
 template <class T>
-OTCEGradient otce_gradient(const OTCEProblem<T>& problem, const Eigen::VectorXd& f /* (n,) */,
-                           const Eigen::VectorXd& g /* (m,) */, const OTCEGradientOptions& options,
+OTCEGradient otce_gradient(const OTCEProblem<T>& problem, const OTCEGradientOptions& options,
                            const PointGradients<T>& points, const Execution& execution) {
   const Index n = problem.transport.n();
   const std::vector<Index> order = sorted_by_class(problem.labels, n);
   const ByClass<T> sorted(problem, order);
+  const TransportProblem<T>& t = sorted.problem.transport;
   OTCEGradient result;
   const double passes = 50 * static_cast<double>(options.count());
-  const double entries = static_cast<double>(n) * static_cast<double>(problem.transport.m());
-  with_team(execution, problem.transport.work() + passes * entries, [&](const Execution& team) {
-    const TransportProblem<T>& t = sorted.problem.transport;
+  const double entries = static_cast<double>(n) * static_cast<double>(t.m());
+  with_team(execution, t.work() + passes * entries, [&](const Execution& team) {
+    std::optional<SinkhornSolution> solution = sinkhorn_in_single(t, sorted.problem.marginals, sorted.problem.initial,
+                                                                  sorted.problem.labels, options.transport, team);
     const PointCost<double> costs(t.source, t.target, t.rows, t.columns, t.label_cost, team);
-    const double epsilon = options.epsilon / costs.unit;
-    const Eigen::VectorXd row = (f(order) / costs.unit - costs.source_part) / epsilon;
-    const Eigen::VectorXd column = (g / costs.unit - costs.target_part) / epsilon;
-    result = detail::OTCEAdjoint<T>(costs, sorted.problem, row, column, options, team).run(points);
+    Cost<double> cost(costs);
+    if (!solution)
+      solution = solve<double>(cost, sorted.problem.marginals, cost_scale(costs, team), sorted.problem.initial,
+                               sorted.problem.labels, options.transport, team);
+    if (solution->f.size() == n) {
+      const double epsilon = solution->epsilon / costs.unit;
+      const Eigen::VectorXd row = (solution->f / costs.unit - costs.source_part) / epsilon;
+      const Eigen::VectorXd column = (solution->g / costs.unit - costs.target_part) / epsilon;
+      result =
+          detail::OTCEAdjoint<T>(costs, cost.release(), sorted.problem, solution->epsilon, row, column, options, team)
+              .run(points);
+    }
+    result.transport = *std::move(solution);
   });
-  detail::reorder(order, problem.transport.source.cols(), points.source, options.count());
+  if (result.transport.f.size() < n) return result;
+  const Eigen::VectorXd potentials = result.transport.f;
+  for (Index i = 0; i < n; ++i) result.transport.f[order[i]] = potentials[i];
+  detail::reorder(order, t.source.cols(), points.source, options.count());
   detail::reorder(order, 1, result.source_weights.data(), options.count());
   return result;
 }

@@ -197,11 +197,12 @@ class SinkhornIteration {
   const Execution& execution_;
 };
 
-/// Solves in the units of the costs' centres, and reports in the user's.
+/// Solves in the units of the costs' centres, and reports in the user's. Costs may then be stored in `cost`.
 template <class C>
-SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, double scale,
+SinkhornSolution solve(Cost<C>& cost, const Marginals& marginals, double scale,
                        const Eigen::VectorXd& initial /* (m,) g, or empty */, const LabelPair& labels,
                        const SinkhornOptions& options, const Execution& execution) {
+  const CostSource<C>& source = cost.source();
   SinkhornSolution solution;
   solution.scale = scale;
   solution.epsilon = options.epsilon > 0 ? options.epsilon : options.relative_epsilon * scale;
@@ -210,7 +211,6 @@ SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, 
   if (!(epsilon > std::max(least_epsilon * source.largest, smallest_epsilon))) return solution;
 
   double memory = options.memory_budget;
-  Cost<C> cost(source);
   const double bytes = cost.entries() * sizeof(C);
   if (!cost.is_in_memory() && bytes <= memory && !(source.is_quick && bytes > cached)) {
     cost.store(execution);
@@ -253,6 +253,14 @@ SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, 
   return solution;
 }
 
+template <class C>
+SinkhornSolution solve(const CostSource<C>& source, const Marginals& marginals, double scale,
+                       const Eigen::VectorXd& initial /* (m,) g, or empty */, const LabelPair& labels,
+                       const SinkhornOptions& options, const Execution& execution) {
+  Cost<C> cost(source);
+  return solve(cost, marginals, scale, initial, labels, options, execution);
+}
+
 /// Costs given as a matrix, or as squared distances between points with or without a part that depends on labels.
 template <class T>
 struct TransportProblem {
@@ -283,18 +291,28 @@ struct TransportProblem {
   }
 };
 
+/// The solution from costs in single precision, where points are and these are enough.
+template <class T>
+std::optional<SinkhornSolution> sinkhorn_in_single(const TransportProblem<T>& problem, const Marginals& marginals,
+                                                   const Eigen::VectorXd& initial /* (m,) g, or empty */,
+                                                   const LabelPair& labels, const SinkhornOptions& options,
+                                                   const Execution& execution) {
+  std::optional<SinkhornSolution> solution;
+  if constexpr (std::is_same_v<T, float>)
+    problem.template with_costs<float>(execution, [&](const auto& source) {
+      const double scale = cost_scale(source, execution);
+      if (single_is_enough(source, scale, options))
+        solution = solve<float>(source, marginals, scale, initial, labels, options, execution);
+    });
+  return solution;
+}
+
 template <class T>
 SinkhornSolution sinkhorn(const TransportProblem<T>& problem, const Marginals& marginals,
                           const Eigen::VectorXd& initial /* (m,) g, or empty */, const LabelPair& labels,
                           const SinkhornOptions& options, const Execution& execution) {
-  if constexpr (std::is_same_v<T, float>) {
-    const auto in_single = problem.template with_costs<float>(execution, [&](const auto& source) {
-      const double scale = cost_scale(source, execution);
-      if (!single_is_enough(source, scale, options)) return std::optional<SinkhornSolution>();
-      return std::optional(solve<float>(source, marginals, scale, initial, labels, options, execution));
-    });
-    if (in_single) return *in_single;
-  }
+  if (const auto solution = sinkhorn_in_single(problem, marginals, initial, labels, options, execution))
+    return *solution;
   return problem.template with_costs<double>(execution, [&](const auto& source) {
     return solve<double>(source, marginals, cost_scale(source, execution), initial, labels, options, execution);
   });

@@ -37,23 +37,23 @@ def _as_ids(y: "NDArray[np.generic]", n_threads: int) -> Classes:
     return Classes(ids[0], values)
 
 
-def positions(known: "NDArray[np.generic]", x: ArrayLike) -> NDArray[np.intp]:
+def positions(known: "NDArray[np.generic]", x: ArrayLike, name: str = "x") -> NDArray[np.intp]:
     """Where values (n,) stand among the known ones, which are sorted."""
-    array = as_array(x, "x")
+    array = as_array(x, name)
     if array.ndim != 1:
-        raise ValueError(f"`x` must have shape (n,), got {array.shape}")
+        raise ValueError(f"`{name}` must have shape (n,), got {array.shape}")
     if array.size == 0:
         return np.zeros(0, np.intp)
-    values = label_array(array, len(array), name="x", many=False)
+    values = label_array(array, len(array), name=name, many=False)
     if (values.dtype.kind in "iu") != (known.dtype.kind in "iu"):
         kind = "integers" if known.dtype.kind in "iu" else "strings"
-        raise TypeError(f"`x` must be {kind}, as it was scored, got dtype {array.dtype}")
+        raise TypeError(f"`{name}` must be {kind}, as it was scored, got dtype {array.dtype}")
     where = np.minimum(np.searchsorted(known, values), len(known) - 1)
     absent = known[where] != values
     if absent.any():
         first = int(np.argmax(absent))
         raise ValueError(
-            f"`x` must hold values that were scored, got {values[first]!s:.100} at {first}"
+            f"`{name}` must hold values that were scored, got {values[first]!s:.100} at {first}"
         )
     return where
 

@@ -20,6 +20,15 @@ def coefficients(value: ArrayLike) -> NDArray[np.float64]:
     return pairs
 
 
+def initial_derivatives(shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """A result to start from has as many combinations and target points."""
+    if shape != wanted:
+        raise ValueError(
+            f"`initial` must be a result for {wanted[0]} pairs of coefficients and {wanted[1]} "
+            f"target points, got {shape[0]} and {shape[1]}"
+        )
+
+
 def no_weight_left(name: str) -> ValueError:
     """The error where all points that have weight are left out."""
     return ValueError(

@@ -25,7 +25,7 @@ class _Value(torch.autograd.Function):
         ctx.save_for_backward(
             *tensors,
             *(
-                torch.from_numpy(derivative).to(tensor.device, tensor.dtype)
+                torch.from_numpy(derivative).to(tensor.device)
                 for derivative, tensor in zip(derivatives, tensors, strict=False)
             ),
         )
@@ -36,7 +36,11 @@ class _Value(torch.autograd.Function):
     def backward(ctx: Any, outer: torch.Tensor) -> Any:
         count = len(ctx.saved_tensors) // 2
         inputs, derivatives = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-        gradients = [outer.to(derivative.dtype) * derivative for derivative in derivatives]
+        # Half precision comes last: a factor before the loss is there to keep it from zero.
+        gradients = [
+            (outer.to(derivative.dtype) * derivative).to(tensor.dtype)
+            for derivative, tensor in zip(derivatives, inputs, strict=True)
+        ]
         if torch.is_grad_enabled():  # somebody means to differentiate again
             gradients = [_Last.apply(gradient, *inputs) for gradient in gradients]
         return None, None, *gradients

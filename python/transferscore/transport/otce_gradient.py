@@ -10,12 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from transferscore import _checks
 from transferscore._backend import backend
 from transferscore._checks import IgnoreIndex
-from transferscore._results import ConvergenceWarning, OTCEGradient, OTCEResult, SinkhornResult
+from transferscore._results import ConvergenceWarning, OTCEGradient, SinkhornResult
 from transferscore.transport._problem import NO_DISTANCES
-from transferscore.transport.otce import Domains, Task, solved, task_of, with_label_cost
-from transferscore.transport.sinkhorn import Options, Potentials, options
+from transferscore.transport.otce import Domains, Task, task_of, with_label_cost
+from transferscore.transport.sinkhorn import (
+    Options,
+    Potentials,
+    options,
+    to_result,
+    warn_unconverged,
+)
 
 RELATIVE_EPSILON = 0.05  # where neither is given: smaller ones make plans that hardly move
+NO_DERIVATIVES = np.empty((0, 0))
 OF_A_MATCHING = 0.05  # nats above a plan that splits no more points than it must
 
 
@@ -33,7 +40,7 @@ def otce_value_and_grad(
     label_cost: str | ArrayLike | None = None,
     gamma: float = 0.5,
     ignore_index: IgnoreIndex = None,
-    initial: SinkhornResult | Potentials | None = None,
+    initial: OTCEGradient | SinkhornResult | Potentials | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     memory_budget: int | None = None,
@@ -87,8 +94,10 @@ def otce_value_and_grad(
         Share of the features in the cost, with `label_cost`.
     ignore_index : int, str or sequence of these, optional
         Labels whose samples are left out, on both sides.
-    initial : SinkhornResult or tuple of arrays (f, g), optional
-        Potentials to start from, of the points that are not left out: `solver` of the step before.
+    initial : OTCEGradient, SinkhornResult or tuple of arrays (f, g), optional
+        Where to start. The result of the step before, for as many points and coefficients: both
+        the transport and the linear system then begin near their ends. Or the potentials alone, of
+        the points that are not left out.
     tol : float, default 1e-6
         Largest marginal error, and largest relative residual of the linear system.
     max_iter : int, default 1000
@@ -120,7 +129,8 @@ def otce_value_and_grad(
     -----
     Memory beyond the inputs, in bytes: what `sinkhorn` takes; then 8 (n + m) d for points, as much
     for k = 1 derivatives, 256 m (k + 1) for sums, and 8 n m for the plan where the budget allows
-    it, otherwise 1024 m a thread. It does not depend on the number of iterations.
+    it, otherwise 1024 m a thread. Costs in double precision that the transport has stored make room
+    for the plan. It does not depend on the number of iterations.
 
     Examples
     --------
@@ -157,10 +167,25 @@ def otce_value_and_grad(
     task = task_of(domains, (source_labels, target_labels), (None, None), ignore_index)
     task = with_label_cost(task, label_cost, gamma)
     task = _with_weights(task, domains, source_weights, target_weights)
-    task = replace(task, initial=_checks.initial(initial, *task.problem().shape))
-    (result,) = solved([task], how, is_exact=False, memory_budget=memory_budget)
-    gradient = _gradient(task, domains, result, np.atleast_2d(pairs), how)
+    start = _start(initial, task, domains, len(np.atleast_2d(pairs)))
+    gradient = _gradient(task, domains, start, np.atleast_2d(pairs), how)
     return gradient if pairs.ndim == 2 else _first(gradient)
+
+
+def _start(
+    initial: OTCEGradient | SinkhornResult | Potentials | None,
+    task: Task,
+    domains: Domains,
+    count: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Potentials (m,) and derivatives by the target weights (k, m) to start from, or empty ones."""
+    if not isinstance(initial, OTCEGradient):
+        return _checks.initial(initial, *task.problem().shape), NO_DERIVATIVES
+    potentials = _checks.initial(initial.solver, *task.problem().shape)
+    derivatives = np.atleast_2d(initial.target_weights)
+    _checks.initial_derivatives(derivatives.shape, (count, len(domains.data[1])))
+    places = task.positions[1]
+    return potentials, np.ascontiguousarray(derivatives[:, places] if len(places) else derivatives)
 
 
 def _with_weights(
@@ -185,30 +210,33 @@ def _with_weights(
 
 
 def _gradient(
-    task: Task, domains: Domains, result: OTCEResult, pairs: NDArray[np.float64], how: Options
+    task: Task,
+    domains: Domains,
+    start: tuple[NDArray[np.float64], NDArray[np.float64]],
+    pairs: NDArray[np.float64],
+    how: Options,
 ) -> OTCEGradient:
-    """Derivatives of combinations (k, 2) at the transport of a result."""
-    transport, cost = result.solver, task.label_cost
-    assert isinstance(transport, SinkhornResult)
-    source, target, a, b, label_cost, *numbers, entropy, least_entropy, residuals, n_iter = (
-        backend.otce_gradient(
-            task.data,
-            task.rows,
-            [side.ids for side in task.classes],
-            [side.count for side in task.classes],
-            task.problem().weights,
-            NO_DISTANCES if cost is None else cost.distances,
-            transport.f,
-            transport.g,
-            pairs,
-            feature_share=1.0 if cost is None else cost.feature_share,
-            epsilon=transport.epsilon,
-            tol=how.tol,
-            max_iter=how.max_iter,
-            memory_budget=how.memory_budget,
-            n_threads=how.n_threads,
+    """Derivatives of combinations (k, 2), with the transport."""
+    cost = task.label_cost
+    try:
+        solution, source, target, a, b, label_cost, *numbers, entropy, least, residuals, n_iter = (
+            backend.otce_gradient(
+                task.data,
+                task.rows,
+                [side.ids for side in task.classes],
+                [side.count for side in task.classes],
+                task.problem().weights,
+                NO_DISTANCES if cost is None else cost.distances,
+                *start,
+                pairs,
+                feature_share=1.0 if cost is None else cost.feature_share,
+                **how._asdict(),
+            )
         )
-    )
+    except OverflowError:
+        raise _checks.too_large("source_features and target_features") from None
+    transport = to_result(solution, task.problem(), how)
+    warn_unconverged([transport], stacklevel=4)
     if not all(np.isfinite(side).all() for side in (source, target, residuals)):
         raise _checks.too_large("source_features and target_features")
     n, m = (len(side) for side in domains.data)
@@ -228,7 +256,7 @@ def _gradient(
         converged=transport.converged and residual <= how.tol,
         solver=transport,
     )
-    _warn(gradient, entropy - least_entropy, how)
+    _warn(gradient, entropy - least, how)
     return gradient
 
 

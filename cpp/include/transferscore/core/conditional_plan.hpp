@@ -37,6 +37,11 @@ class ConditionalPlan {
 
   /// n * m * 8 bytes for what `make` makes.
   void prepare_to_store() { stored_ = LargeMatrix<double>(n(), m()); }
+  /// Likewise, in the place of costs that are in memory.
+  void prepare_to_store(LargeMatrix<double> costs) {
+    stored_ = std::move(costs);
+    has_costs_ = true;
+  }
 
   /// M of some rows together with their costs; from then on it is read from memory, where that is prepared.
   Rows make(Index i, Index rows, RowMatrix<double>& buffer, RowMatrix<double>& costs, const Execution& execution) {
@@ -48,7 +53,11 @@ class ConditionalPlan {
       execution.check();
       const Index columns = std::min(Cost<double>::tile_columns, m() - j);
       auto tile = costs.block(0, j, rows, columns);
-      costs_.write(i, j, tile);
+      if (has_costs_) {
+        tile = made.middleCols(j, columns);
+      } else {
+        costs_.write(i, j, tile);
+      }
       exponentiate(i, j, tile, made.middleCols(j, columns));
     }
     return {to, rows, m(), Eigen::OuterStride<>(m())};
@@ -93,6 +102,7 @@ class ConditionalPlan {
   Eigen::VectorXd row_, column_;  // (n,), (m,) with log b'
   Eigen::VectorXd has_weight_;    // (m,)
   LargeMatrix<double> stored_;    // (n, m) or empty
+  bool has_costs_ = false;        // where the plan has not been made yet
 };
 
 /// Solutions for k right-hand sides, with how well they solve.
@@ -117,11 +127,11 @@ class PlanSystem {
         scale_(plan.has_weight().array() / column_sums.array().sqrt()),
         kernel_((plan.has_weight().array() * column_sums.array().sqrt()).matrix().normalized()) {}
 
-  /// s = M (e o G) and t = M^T (a o G) summed over rows and columns; from beta = 0. `unit` is the size that terms of G
-  /// may have.
+  /// s = M (e o G) and t = M^T (a o G) summed over rows and columns; from `initial`, or from beta = 0 where that is
+  /// nearer. `unit` is the size that terms of G may have.
   PlanSolution solve(const Eigen::MatrixXd& s /* (n, k) */, const Eigen::MatrixXd& t /* (m, k) */,
-                     const Eigen::VectorXd& unit /* (k,) */, double tol, Index max_iter,
-                     const Execution& execution) const {
+                     const Eigen::MatrixXd& initial /* (m, k) or empty */, const Eigen::VectorXd& unit /* (k,) */,
+                     double tol, Index max_iter, const Execution& execution) const {
     const Index k = s.cols();
     PlanSolution solution{{}, Eigen::MatrixXd::Zero(plan_.m(), k), Eigen::VectorXd::Zero(k), 0};
     Eigen::MatrixXd residual =
@@ -132,7 +142,9 @@ class PlanSystem {
     const Eigen::VectorXd floor = rounding * unit.cwiseMax(Eigen::VectorXd((scale_.asDiagonal() * t).colwise().norm()));
     const Eigen::VectorXd aim = (tol * size).cwiseMax(floor);
 
-    Eigen::MatrixXd direction = residual, found = Eigen::MatrixXd::Zero(plan_.m(), k);
+    Eigen::MatrixXd found = Eigen::MatrixXd::Zero(plan_.m(), k);
+    if (initial.size() > 0) start_at(initial, s, t, found, residual, execution);
+    Eigen::MatrixXd direction = residual;
     Eigen::VectorXd squared = residual.colwise().squaredNorm();
     const Eigen::MatrixXd no_s = Eigen::MatrixXd::Zero(plan_.n(), k), no_t = Eigen::MatrixXd::Zero(plan_.m(), k);
     for (; solution.n_iter < max_iter && (squared.array().sqrt() > aim.array()).any(); ++solution.n_iter) {
@@ -161,6 +173,19 @@ class PlanSystem {
   }
 
  private:
+  /// Columns of `initial` with a smaller residual than nothing has.
+  void start_at(const Eigen::MatrixXd& initial /* (m, k) */, const Eigen::MatrixXd& s, const Eigen::MatrixXd& t,
+                Eigen::MatrixXd& found, Eigen::MatrixXd& residual, const Execution& execution) const {
+    Eigen::MatrixXd alpha;
+    const Eigen::MatrixXd there = projected(scale_.asDiagonal() * remainder(s, t, initial, alpha, execution));
+    const Eigen::VectorXd sizes = plan_.has_weight().array() * column_sums_.array().sqrt();
+    for (Index c = 0; c < initial.cols(); ++c) {
+      if (!(there.col(c).norm() < residual.col(c).norm())) continue;
+      residual.col(c) = there.col(c);
+      found.col(c) = sizes.cwiseProduct(initial.col(c));
+    }
+  }
+
   Eigen::MatrixXd projected(Eigen::MatrixXd v /* (m, k) */) const {
     v -= kernel_ * (kernel_.transpose() * v);
     return v;

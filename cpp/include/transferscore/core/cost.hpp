@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "frame.hpp"
 #include "lanes.hpp"
@@ -285,6 +286,13 @@ class Cost {
                    source_.write(i, j, stored_.view().block(i, j, std::min(edge, n() - i), std::min(edge, m() - j)));
                  });
     memory_ = stored_.data();
+  }
+
+  /// The stored costs, or an empty matrix; from then on nothing is stored.
+  LargeMatrix<C> release() {
+    LargeMatrix<C> costs = std::exchange(stored_, {});
+    memory_ = source_.in_memory;
+    return costs;
   }
 
   /// Rows first_row .. + rows, columns first_column .. + columns; in the buffer where nothing is stored.

@@ -41,13 +41,14 @@ inline Eigen::MatrixXd large_copy(const Eigen::MatrixXd& from) {
   return copy;
 }
 
+struct FreeAligned {
+  std::align_val_t border{64};
+  void operator()(void* memory) const { ::operator delete(memory, border); }
+};
+
 /// Memory for a matrix: on the borders of large pages, and in such pages where the system allows it, if it fills one.
 struct LargeBlock {
-  struct Free {
-    std::align_val_t border{};
-    void operator()(void* memory) const { ::operator delete(memory, border); }
-  };
-  std::unique_ptr<void, Free> memory;
+  std::unique_ptr<void, FreeAligned> memory;
   std::size_t bytes = 0;
 
   LargeBlock() = default;
@@ -55,7 +56,7 @@ struct LargeBlock {
     const bool is_large = 2 * needed >= large_page;
     const std::align_val_t border{is_large ? large_page : std::size_t{64}};
     bytes = is_large ? whole_pages(needed) : needed;
-    memory = std::unique_ptr<void, Free>(::operator new(bytes, border), Free{border});
+    memory = std::unique_ptr<void, FreeAligned>(::operator new(bytes, border), FreeAligned{border});
     if (is_large) prefer_large_pages(memory.get(), bytes);
   }
 
