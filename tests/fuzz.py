@@ -51,7 +51,9 @@ def run(kind: str, seed: int, first: int, last: int, answers: Counter[str]) -> l
         command += ["--seed", str(seed), "--first", str(first), "--inputs", str(last - first)]
         begun = None
         with tempfile.TemporaryFile("w+") as errors:
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as child:
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True
+            ) as child:
                 assert child.stdout is not None
                 for line in child.stdout:
                     try:

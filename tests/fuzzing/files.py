@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -76,6 +79,11 @@ class Corpus:
         self._good, self._place = folder / "good", folder / "damaged"
         self._good.mkdir()
         self._write()
+
+    def load_undamaged(self, name: str) -> Any:
+        """What a loader makes of the good file."""
+        file, load = LOADERS[name]
+        return load(self._good / file) if (self._good / file).exists() else None
 
     def damaged(self, name: str, rng: Generator) -> tuple[Path, Load]:
         """A damaged file for a loader, and the loader."""
@@ -252,8 +260,12 @@ def _noise(rng: Generator, content: bytes, _: Path) -> bytes:
 
 def _repacked(rng: Generator, content: bytes, other: Path) -> bytes:
     """An archive with a damaged member but right sizes and checksums."""
-    import io
-
+    if content.startswith(b"\x1f\x8b"):
+        with suppress(OSError, EOFError, zlib.error):
+            inside = one_of(rng, (_flipped, _cut, _overwritten))(
+                rng, gzip.decompress(content), other
+            )
+            return gzip.compress(inside, mtime=0)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
@@ -277,5 +289,3 @@ DAMAGES = (
     *(_flipped, _flipped, _cut, _overwritten, _overwritten, _missing, _repeated, _digits, _digits),
     *(_spliced, _noise, _repacked, _repacked),
 )
-
-
