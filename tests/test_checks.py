@@ -306,6 +306,7 @@ def test_one_sample():
         ({"shrinkage": -0.1}, ValueError, "got -0.1"),
         ({"shrinkage": float("nan")}, ValueError, "got nan"),
         ({"shrinkage": "lw"}, ValueError, "got 'lw'"),
+        ({"shrinkage": 10**400}, ValueError, "got 1000000"),
         ({"shrinkage": True}, TypeError, "got True"),
         ({"shrinkage": [0.1]}, TypeError, "got [0.1]"),
         ({"n_threads": 0}, ValueError, "`n_threads` must be between 1 and 1024, got 0"),

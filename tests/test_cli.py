@@ -84,12 +84,12 @@ def threads_score(features: np.ndarray, labels: np.ndarray, n_threads: int | Non
 
 def use(monkeypatch: pytest.MonkeyPatch, *registered: Score) -> None:
     registry = {score.name: score for score in registered}
-    # The commands first: one that is imported here must keep the real ones.
+    # First those that import it: were they loaded later, they would keep the replacement.
     monkeypatch.setattr("transferscore.cli._rank.REGISTRY", registry)
     monkeypatch.setattr("transferscore.cli._demo.REGISTRY", registry)
+    monkeypatch.setattr("transferscore._scores.REGISTRY", registry)
     monkeypatch.setattr("transferscore.cli._demo.OF_PROBABILITIES", ())
     monkeypatch.setattr("transferscore.cli._demo.COMPUTED_BY_DEFAULT", tuple(registry))
-    monkeypatch.setattr("transferscore._scores.REGISTRY", registry)
     monkeypatch.setattr("transferscore._scores.COMPUTED_BY_DEFAULT", tuple(registry))
 
 

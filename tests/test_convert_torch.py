@@ -123,6 +123,18 @@ def test_hostile_files(source):
     refused(source, "must not unpack to more than 100 times its size, declares 134,217,728")
 
 
+def test_an_archive_over_several_disks(source):
+    """Already the question whether it is an archive raises then."""
+    torch.save({"features": torch.ones(40, 3)}, source)
+    content = bytearray(source.read_bytes())
+    # The locator of a 64-bit end record, with the number of disks at its end.
+    locator = b"PK\x06\x07" + bytes(12) + (2).to_bytes(4, "little")
+    end = content.rindex(b"PK\x05\x06")
+    content[end:end] = locator
+    source.write_bytes(content)
+    refused(source, "must be a file of torch, is a damaged one: ")
+
+
 def test_other_suffixes(source):
     with pytest.raises(
         FileError, match=r"y.pt' must end in .npy, .npz or .safetensors, ends in '.pt'"

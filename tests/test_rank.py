@@ -371,6 +371,14 @@ def test_warnings_are_kept(models, labels):
     assert any("h_score_shrinkage" in note for note in found.notes)
 
 
+def test_a_note_tells_where_resamples_cannot_be_scored():
+    """Half of six samples have fewer neighbours than `knn` asks for."""
+    found = rank({"a": np.eye(6)}, [0, 1, 2, 0, 1, 2], scores=["h_score", "knn"])
+    assert np.isfinite(found.values).all()
+    assert np.isnan(found.standard_errors).tolist() == [[False, True]]
+    assert found.notes == ("knn has no standard errors: some resamples can't be scored by it",)
+
+
 def test_baselines(models, labels, ranking, monkeypatch):
     knn = dict(zip(ranking.names, ranking.baselines["knn"], strict=True))
     assert knn["strong"] == transferscore.knn(models["strong"], labels)

@@ -161,6 +161,12 @@ def test_tiny_temperatures_take_the_best_alone():
     assert fusion_weights([0.3, 0.3], temperature=1e-300).tolist() == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("scores", [[], {}, np.zeros(0)], ids=["list", "mapping", "array"])
+def test_weights_of_no_sources_are_refused(scores):
+    with pytest.raises(ValueError, match="^`scores` must have at least one score, got none$"):
+        fusion_weights(scores)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("how", ["sum", "concatenate"])
 def test_fusion_is_its_formula(dtype, how):

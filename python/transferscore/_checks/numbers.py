@@ -79,11 +79,13 @@ def shrinkage(value: object) -> tuple[bool, float]:
     if isinstance(value, str) and value == "ledoit-wolf":
         return True, 0.0
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    intensity = float(value) if isinstance(value, Real) else -1.0
+    intensity = as_float(value) if isinstance(value, Real) else -1.0
     if is_number and 0 <= intensity <= 1:
         return False, intensity
     error = ValueError if is_number or isinstance(value, str) else TypeError
-    raise error(f"`shrinkage` must be None, 'ledoit-wolf' or a number in [0, 1], got {value!r}")
+    raise error(
+        f"`shrinkage` must be None, 'ledoit-wolf' or a number in [0, 1], got {value!r:.100}"
+    )
 
 
 def n_threads(value: object) -> int:
@@ -103,16 +105,17 @@ def number(value: object, name: str) -> float:
     """A finite number."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number, got {value!r}")
-    if not np.isfinite(float(value)):
-        raise ValueError(f"`{name}` must be finite, got {value!r}")
-    return float(value)
+    result = as_float(value)
+    if not np.isfinite(result):
+        raise ValueError(f"`{name}` must be finite, got {value!r:.100}")
+    return result
 
 
 def finite_result(value: Any, subject: str) -> float:
     """A finite number, or that of a result."""
     number = getattr(value, "score", getattr(value, "value", value))
     try:
-        result = float(number)
+        result = as_float(number)
     except (TypeError, ValueError):
         raise TypeError(
             f"{subject} must be a number or a result with `score`, got {type(value).__name__}"

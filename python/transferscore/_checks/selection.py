@@ -208,6 +208,8 @@ def scores_of_sources(scores: Any, names: Sequence[str]) -> Vector:
     """A finite score of each source: a mapping, or as many values in their order."""
     if scores is None:
         raise TypeError("`scores` must be given where weights='score', got None")
+    if not names:
+        raise ValueError("`scores` must have at least one score, got none")
     if isinstance(scores, Mapping):
         lacking = [name for name in names if name not in scores]
         if lacking:

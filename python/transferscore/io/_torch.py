@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -114,10 +114,10 @@ def _arrays(path: Path, name: str, key: str | None) -> dict[str, NDArray[Any]]:
 
 def _loaded(torch: Any, path: Path, name: str) -> Any:
     with open_regular(path, name) as stream:
-        if zipfile.is_zipfile(stream):
-            with decoding(name, "file of torch"), zipfile.ZipFile(stream) as archive:
-                for member in archive.infolist():
-                    check_unpacked(member.file_size, member.compress_size, name)
+        with decoding(name, "file of torch"):  # to ask whether it is an archive may fail, too
+            members = _members(stream)
+        for member in members:
+            check_unpacked(member.file_size, member.compress_size, name)
         stream.seek(0)
         try:
             with decoding(name, "file of torch"), warnings.catch_warnings():
@@ -131,6 +131,14 @@ def _loaded(torch: Any, path: Path, name: str) -> Any:
                 text = f"must hold tensors, holds {objects}, which are never read"
                 raise error(name, text) from cause
             raise
+
+
+def _members(stream: IO[bytes]) -> list[zipfile.ZipInfo]:
+    """What an archive holds; nothing where the file is none."""
+    if not zipfile.is_zipfile(stream):
+        return []
+    with zipfile.ZipFile(stream) as archive:
+        return archive.infolist()
 
 
 def _leaves(node: Any, label: str) -> Iterator[tuple[str, Any]]:

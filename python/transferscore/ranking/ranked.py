@@ -47,7 +47,8 @@ class Ranking(Tabular):
     values : ndarray of shape (m, S)
         The scores, the same as from their functions; nan where one could not be computed.
     standard_errors : ndarray of shape (m, S)
-        Of each value, over other samples of the same size.
+        Of each value, over other samples of the same size; nan where nothing was resampled, or
+        where some resamples can't be scored, of which a note tells.
     difference_errors : ndarray of shape (S, m, m)
         Of each difference of two candidates, scored on the same samples.
     degrees_of_freedom : int
@@ -578,6 +579,9 @@ class _Task:
             )
         if self.baselines and len(self.ids) > KNN_SAMPLES and "knn" not in self.names:
             notes.append(f"k-NN accuracy of {KNN_SAMPLES:,} of {len(self.ids):,} samples")
+        for name in self.names:
+            if any(np.isnan(one.deviations.get(name, 0.0)).any() for one in ones):
+                notes.append(f"{name} has no standard errors: some resamples can't be scored by it")
         return tuple(notes)
 
 
