@@ -4,8 +4,8 @@
     python tests/fuzz.py --kind files --seed 3    # only files, other ones
     python tests/fuzz.py --first 4711 --inputs 1  # one again
 
-Inputs are numbered and depend on the seed and their number alone. They run in a child process, so that one which
-crashes or hangs it ends the child, not the run. Ends with 1 if anything was found.
+Inputs are numbered and depend on the seed and their number alone. They run in a child process, so
+that one which crashes or hangs it ends the child, not the run. Ends with 1 if anything was found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A few hundred hostile inputs; `python tests/fuzz.py` tries them by the thousand. And is the judge awake?"""
+"""A few hundred hostile inputs (`tests/fuzz.py`: thousands), and is the judge awake?"""
 
 import os
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import transferscore
 from fuzzing import KINDS, Corpus, try_input
 from fuzzing.calls import CALLS
 from fuzzing.files import LOADERS
 from fuzzing.judge import judged, judged_file
-
-import transferscore
 from transferscore import PixelScores, h_score
 from transferscore.io import FileError
 

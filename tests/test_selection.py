@@ -163,7 +163,7 @@ def test_tiny_temperatures_take_the_best_alone():
 
 @pytest.mark.parametrize("scores", [[], {}, np.zeros(0)], ids=["list", "mapping", "array"])
 def test_weights_of_no_sources_are_refused(scores):
-    with pytest.raises(ValueError, match="^`scores` must have at least one score, got none$"):
+    with pytest.raises(ValueError, match=r"^`scores` must have at least one score, got none$"):
         fusion_weights(scores)
 
 

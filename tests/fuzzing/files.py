@@ -60,7 +60,7 @@ LOADERS: dict[str, tuple[str, Load]] = {
     "calibration": ("calibration.json", ts.OTCECalibration.load),
     "score matrix log": ("log.jsonl", _resumed),
     "csv": ("table.csv", lambda path: read_columns(str(path))),
-    "torch": ("x.pt", lambda path: _converted(path)),
+    "torch": ("x.pt", lambda path: _converted(path)),  # noqa: PLW0108  defined below
 }
 
 

@@ -1,4 +1,4 @@
-"""What may come out of a call: a result without NaN, or an error of the package that says why not."""
+"""What may come out of a call: a result without NaN, or an error that says why not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import numpy as np
 import transferscore
 from transferscore.io import FileError
 
-MOST_SECONDS = 5.0  # of the processor: another program may stop this one. Who waits for ever is found by fuzz.py.
+# Of the processor: another program may stop this one. Who waits for ever is found by fuzz.py.
+MOST_SECONDS = 5.0
 # An error names an argument, a file or what memory it would take.
 MARKS = ("`", "'", "budget")
 
@@ -47,8 +48,8 @@ def _not_resampled(result: Any, said: list[str]) -> bool:
     return result.n_resamples == 0 or any("standard errors" in text for text in said)
 
 
-# Where NaN is documented, by type and attribute, and what must then hold of the result and of what was said beside it:
-# warnings, notes.
+# Where NaN is documented, by type and attribute, and what must then hold of the result and of what
+# was said beside it: warnings, notes.
 DOCUMENTED: dict[tuple[str, str], Callable[[Any, list[str]], bool]] = {
     ("OTCESpread", "domain_difference"): _one_draw,
     ("OTCESpread", "task_difference"): _one_draw,
@@ -70,7 +71,8 @@ BOUNDS = {
     **dict.fromkeys(("nce", "gbc", "linear_mse"), (None, 0)),
     **dict.fromkeys(("lfc", "pearson", "spearman", "kendall", "weighted_kendall"), (-1, 1)),
     **dict.fromkeys(("conditional_entropy", "regret"), (0, None)),
-    # Rows of float16 are distributions where they sum to 1 within its rounding, and may exceed it by as much.
+    # Rows of float16 are distributions where they sum to 1 within its rounding, and may exceed it
+    # by as much.
     "leep": (None, 5e-4),
     "effective_rank": (0, None),
     "parc": (-100, 100),
@@ -109,9 +111,12 @@ def judged(name: str, call: tuple[Callable[..., Any], Any, Any], *, twice: bool)
         what = f"took {seconds:.1f} s of the processor"
     elif before is not None and _frozen((arguments, options)) != before:
         what = "changed its input"
-    elif twice and _is_seeded(function, options):
-        if _outcome(name, function, arguments, options) != outcome:
-            what = "gave something else the second time"
+    elif (
+        twice
+        and _is_seeded(function, options)
+        and _outcome(name, function, arguments, options) != outcome
+    ):
+        what = "gave something else the second time"
     if outcome.finding is None and what is not None:
         return dataclasses.replace(outcome, finding=Finding(what))
     return outcome
