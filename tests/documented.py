@@ -198,8 +198,29 @@ def source_selection() -> Names:
 
 
 def learning() -> Names:
-    pytest.importorskip("torch", reason="learns")
-    return {}
+    torch = pytest.importorskip("torch", reason="learns")
+    pytest.importorskip("scipy", reason="has the logistic head")
+    torch.manual_seed(0)
+
+    def samples(n: int, n_classes: int) -> tuple[Any, Any]:
+        labels = torch.arange(n) % n_classes
+        return torch.randn(n, 8) + 2 * torch.eye(8)[labels], labels
+
+    few_images, few_labels = samples(15, 3)
+    training, test = [samples(60, 3)], [samples(60, 3)]
+    return {
+        "model": torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.ReLU(), torch.nn.Linear(6, 4)),
+        "source_loader": [samples(40, 4)],
+        "few_images": few_images,
+        "few_labels": few_labels,
+        "images": test[0][0],
+        "training": training,
+        "test": test,
+        "features_train": training[0][0].numpy(),
+        "labels_train": training[0][1].numpy(),
+        "features_test": test[0][0].numpy(),
+        "labels_test": test[0][1].numpy(),
+    }
 
 
 def guide_model() -> Names:

@@ -209,8 +209,8 @@ def fit_hgr(
     >>> x = np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.1 * rng.normal(size=(1000, 2))
     >>> labels = np.digitize(angle, [np.pi / 2, np.pi])
     >>> found = fit_hgr(x, labels, patience=10)
-    >>> found.correlations.round(1).tolist()
-    [1.0, 0.9]
+    >>> bool(0.8 < found.correlations.min() <= found.correlations.max() <= 1)
+    True
     >>> found.f(x[:3]).shape
     (3, 2)
     """
