@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ class Rows:
     def __iter__(self) -> Any:
         return iter(self._lines)
 
+    def __len__(self) -> int:
+        return len(self._lines)
+
     def has(self, **values: Any) -> bool:
         """Whether there is a row with these values."""
         wanted = {name: written(value) for name, value in values.items()}
@@ -50,7 +54,7 @@ class Rows:
 def written(value: Any) -> str:
     """A value as the files have it."""
     if isinstance(value, float):
-        return "" if value != value else f"{value:.{DIGITS}g}"
+        return "" if math.isnan(value) else f"{value:.{DIGITS}g}"
     return str(value)
 
 

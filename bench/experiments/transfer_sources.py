@@ -1,8 +1,8 @@
 """Source networks of the talk's tables, and what they make of the other domains.
 
-A domain is a source with up to 6,000 images, and a target with two pools of other images. A network
-is trained once; its features of every target's pools are kept in a file, so that scores and heads need no
-network any more.
+A domain is a source with up to 6,000 images, and a target with two pools of images. A network is
+trained once; its features of every target's pools are kept in a file, so that scores and heads
+need no network any more.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from transfer_tasks import FAMILY, Protocol, Task, draw_tasks
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
-# By family: what `domains.load` and the networks are told. Both networks end in one pixel or layer.
+# By family: what `domains.load` is told.
 SHAPE = {
     "characters": {"size": 28, "colour": False},
     "pacs": {"size": 32, "colour": True},
 }
 CHARACTERS = {"source": 100, "target": 200}  # of Omniglot's, from different alphabets
+WIDTH = 32  # of the few-shot network: 32 features of grey images, 4 x 32 of coloured ones
 BATCH, RATE = 64, 2e-3
 SEEDS = (0, 1)  # of source networks; the second one shows how much hangs on it
 
@@ -124,8 +125,8 @@ class Workshop:
         options: dict[str, int] = {"channels": 1, "size": 28}
         if FAMILY[source.domain] == "pacs":
             options = {"channels": 3, "size": 32}
-            if source.network == "few_shot_net":
-                options["blocks"] = 5  # down to one pixel
+        if source.network == "few_shot_net":
+            options["width"] = WIDTH
         return networks.new(source.network, n_classes, seed=source.seed, **options)
 
     def trained(self, source: Source) -> networks.Network:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from result_rows import Rows, number, read
+from result_rows import Rows, number
 from transfer_scores import COLUMNS, Clock, problems, scored
 from transfer_sources import Source, View, Workshop, normalised
 from transfer_tasks import SETTINGS, Task
-from transfer_truth import TEMPERATURES, finetuned, from_scratch, fused, retrained_head
+from transfer_truth import finetuned, from_scratch, fused, retrained_head
 
-from transferscore import conditional_entropy, otce_many, set_num_threads
+from transferscore import otce_many, set_num_threads
 from transferscore.ranking import spearman
 
 KEY = ("target", "setting", "task")
@@ -261,45 +260,21 @@ def _correlation(
 
 def rivals(experiment: Experiment) -> None:
     """Seconds of what others run, and of ours one task at a time, on tasks that are spread out."""
-    sys.path.append(str(Path(__file__).resolve().parents[1]))
-    from rivals_labels import leep_by_product, nce_by_loop
-    from rivals_linear import svd_logme
-    from rivals_transport import authors_conditional_entropy
+    from transfer_rivals import timed  # which needs what others run
 
     shop = experiment.workshop
-    rows = experiment.table("rivals", (*PAIR, "what", "value", "seconds"))
-    everything = [
-        (source, task) for source, target in shop.pairs() for task in shop.tasks(target)
-    ]
+    columns = ("what", "theirs", "theirs_seconds", "ours", "ours_seconds")
+    rows = experiment.table("rivals", (*PAIR, *columns))
+    everything = [(source, task) for source, target in shop.pairs() for task in shop.tasks(target)]
     rng = np.random.default_rng(0)
     for at in np.sort(rng.permutation(len(everything))[: shop.protocol.rivals]):
         source, task = everything[at]
         name = {"source": source.domain, "network": source.network} | key(task)
-        if rows.has(**name):
-            continue
-        view = shop.view(source, task.target)
-        x, z = (side.astype(np.float64) for side in (view.source_features, view.features))
-        y = np.unique(view.labels[task.rows], return_inverse=True)[1]
-        theta = view.probabilities[task.rows]
-        named = theta.argmax(axis=1)
-        calls: dict[str, Callable[[], float]] = {
-            "otce": lambda: -authors_conditional_entropy(
-                x,  # noqa: B023
-                view.source_labels,  # noqa: B023
-                z[task.rows],  # noqa: B023
-                y,  # noqa: B023
-            ),
-            "logme": lambda: svd_logme(z[task.rows], y),  # noqa: B023
-            "leep": lambda: leep_by_product(theta, y),  # noqa: B023
-            "nce": lambda: nce_by_loop(named, y),  # noqa: B023
-        }
-        found = []
-        for what, call in calls.items():
-            start = time.perf_counter()
-            value = call()
-            spent = time.perf_counter() - start
-            found.append(name | {"what": what, "value": value, "seconds": spent})
-        rows.add(found)
+        if not rows.has(**name):
+            view = shop.view(source, task.target)
+            if not len(rows):
+                timed(view, task)  # modules are loaded, threads are there
+            rows.add(name | row for row in timed(view, task))
 
 
 # ------------------------------------------------------------------------------------- all of it

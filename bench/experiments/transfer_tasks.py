@@ -1,7 +1,7 @@
 """Target tasks of the talk's tables: classes drawn from a domain, in three settings.
 
-A domain has a pool of images to learn from and one to test on. A task is some of its classes with all
-their images in the pools, or in the few-shot setting with a few images of each to learn from.
+A domain has a pool of images to learn from and one to test on. A task is some of its classes with
+all their images in the pools, or in the few-shot setting with a few images of each to learn from.
 Tasks are drawn once for a target, so that every source meets the same ones.
 """
 
@@ -29,18 +29,18 @@ class Protocol:
 
     domains: tuple[str, ...] = tuple(FAMILY)
     networks: tuple[str, ...] = ("lenet", "few_shot_net")
-    training_steps: int = 500
-    tasks: tuple[int, int, int] = (100, 50, 50)  # of a target, by setting
-    pool: int = 1000  # images of a target to learn from
+    training_steps: int = 400
+    tasks: tuple[int, int, int] = (100, 40, 40)  # of a target, by setting
+    pool: int = 700  # images of a target to learn from
     test_pool: int = 2000
     shots: int = 10
     most_classes: int = 50
     source_samples: int = 1000  # for OTCE
     tuned: int = 10  # standard tasks of a target that are measured by fine-tuning, too
-    tuning_steps: int = 150
-    scratch_steps: int = 400  # of learning without a source
-    fused: int = 10  # standard and few-shot tasks of a target with fused features
-    varied: int = 25  # standard and fixed tasks of a target that are scored in other ways
+    tuning_steps: int = 120
+    scratch_steps: int = 300  # of learning without a source
+    fused: int = 6  # standard and few-shot tasks of a target with fused features
+    varied: int = 12  # standard and fixed tasks of a target that are scored in other ways
     sample_sizes: tuple[int, ...] = (100, 250, 500)  # of these ways
     rivals: int = 24  # tasks on which others are timed
 
@@ -91,8 +91,7 @@ class Task:
 
 
 def fixed_size(n_classes: int, most: int) -> int:
-    """Classes of every task in the fixed setting: half of them, of many characters two fifths of the
-    most that a task may have."""
+    """Classes of every task in the fixed setting: about half of those that a task may have."""
     return max(2, (n_classes + 1) // 2 if n_classes <= 10 else 2 * most // 5)
 
 

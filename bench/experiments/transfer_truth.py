@@ -1,4 +1,4 @@
-"""What transfer reaches, measured: a new head on frozen features, all weights tuned, features fused."""
+"""What transfer reaches, measured: a new head, all weights tuned, features of sources fused."""
 
 from __future__ import annotations
 
