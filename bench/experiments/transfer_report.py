@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from report_table import table
-from transfer_results import MEASURED, TITLES, Block, Results, column, correlation
+from transfer_results import LEAST_AUXILIARY, MEASURED, TITLES, Block, Results, column, correlation
 from transfer_tasks import FAMILIES, FAMILY, SETTINGS
 
 from transferscore.ranking import Evaluation, compare_scores, evaluate_scores
@@ -281,7 +281,7 @@ def auxiliary_curve(
 
 
 def _drawn(block: Block, name: str, ratio: float, rng: np.random.Generator) -> float:
-    n = max(3, round(ratio * len(block)))
+    n = max(LEAST_AUXILIARY, round(ratio * len(block)))
     found = []
     for _ in range(DRAWS):
         auxiliary = rng.permutation(len(block))[:n]

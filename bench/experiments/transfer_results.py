@@ -19,6 +19,7 @@ Values = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 AUXILIARY = 0.1  # share of a pair's tasks whose measured accuracy calibrates OTCE
+LEAST_AUXILIARY = 5  # for three coefficients
 TITLES = {
     "otce": "OTCE, calibrated",
     "otce_sim": "OTCE without auxiliary, -W_T",
@@ -70,7 +71,7 @@ class Block:
     @property
     def auxiliary(self) -> Places:
         """The first tasks, whose order is random, for calibration."""
-        return np.arange(max(3, round(AUXILIARY * len(self))))
+        return np.arange(max(LEAST_AUXILIARY, round(AUXILIARY * len(self))))
 
     @property
     def others(self) -> Places:

@@ -30,19 +30,19 @@ class Protocol:
     domains: tuple[str, ...] = tuple(FAMILY)
     networks: tuple[str, ...] = ("lenet", "few_shot_net")
     training_steps: int = 400
-    tasks: tuple[int, int, int] = (100, 40, 40)  # of a target, by setting
+    tasks: tuple[int, int, int] = (100, 25, 25)  # of a target, by setting
     pool: int = 700  # images of a target to learn from
     test_pool: int = 2000
     shots: int = 10
     most_classes: int = 50
     source_samples: int = 1000  # for OTCE
     tuned: int = 10  # standard tasks of a target that are measured by fine-tuning, too
-    tuning_steps: int = 120
-    scratch_steps: int = 300  # of learning without a source
+    tuning_steps: int = 100
+    scratch_steps: int = 250  # of learning without a source
     fused: int = 6  # standard and few-shot tasks of a target with fused features
-    varied: int = 12  # standard and fixed tasks of a target that are scored in other ways
+    varied: int = 10  # standard and fixed tasks of a target that are scored in other ways
     sample_sizes: tuple[int, ...] = (100, 250, 500)  # of these ways
-    rivals: int = 24  # tasks on which others are timed
+    rivals: int = 16  # tasks on which others are timed
 
     def targets(self, source: str) -> list[str]:
         """All other domains of a source's family."""
