@@ -80,7 +80,7 @@ def auxiliary(results: Results) -> Figure:
                 continue
             ax.plot(
                 [100 * ratio for ratio in curve],
-                [np.nanmean(values[mine]) for values in curve.values()],
+                [_mean(values[mine]) for values in curve.values()],
                 marker="o",
                 markersize=3.5,
                 color=COLOURS[i],
@@ -138,3 +138,9 @@ FIGURES = {
     "fusion": fusion,
     "examples": examples,
 }
+
+
+def _mean(values: np.ndarray) -> float:
+    """Of those there are; NaN of none, which is not drawn."""
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else float("nan")

@@ -85,7 +85,8 @@ def of_source(evaluation: Evaluation | None, blocks: Sequence[Block], source: st
     if evaluation is None:
         return [np.nan, np.nan]
     mine = np.array([block.source == source for block in blocks])
-    return [float(np.nanmean(evaluation[m].per_task[mine])) for m in ("spearman", "kendall")]
+    found = (evaluation[m].per_task[mine] for m in ("spearman", "kendall"))
+    return [float(np.nanmean(of)) if np.isfinite(of).any() else float("nan") for of in found]
 
 
 def mean_with_interval(values: Values, digits: int = 3, sign: str = "+") -> str:
@@ -134,6 +135,13 @@ def _ranges(tasks: Sequence[Mapping[str, str]]) -> str:
     return ", ".join(parts)
 
 
+def pair(spearman: float, kendall: float, mark: str = "") -> str:
+    """Nothing where a correlation is not defined."""
+    if not np.isfinite([spearman, kendall]).all():
+        return ""
+    return f"{mark}{spearman:+.3f} / {kendall:+.3f}{mark}"
+
+
 def talk_table(results: Results, setting: str) -> str:
     """Spearman / Kendall by source, in the form of the talk's tables."""
     blocks = results.setting(setting)
@@ -146,9 +154,9 @@ def talk_table(results: Results, setting: str) -> str:
             for one in there
         }
         for one, found in rows.items():
-            lines.append([family, SHORT[one], *(f"{s:+.3f} / {k:+.3f}" for s, k in found)])
+            lines.append([family, SHORT[one], *(pair(*of) for of in found)])
         mean = np.mean(list(rows.values()), axis=0)
-        lines.append([family, "**average**", *(f"**{s:+.3f} / {k:+.3f}**" for s, k in mean)])
+        lines.append([family, "**average**", *(pair(*of, mark="**") for of in mean)])
     lines.append(["the talk", "average", *(one.replace("/", " / ") for one in TALK[setting])])
     header = ["family", "source", "OTCE", "OTCE without auxiliary", "LEEP", "NCE"]
     return table([*header, "H-score", "LogME"], lines)
