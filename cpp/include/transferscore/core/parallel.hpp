@@ -26,6 +26,13 @@
 
 namespace transferscore {
 
+/// Checkers of small cases want threads in them, too.
+#ifdef TRANSFERSCORE_ANY_WORK_PAYS
+constexpr bool any_work_pays = true;
+#else
+constexpr bool any_work_pays = false;
+#endif
+
 /// body(arguments...). Inlined in two places, its products and sums might be fused in one of them only.
 template <class Body, class... Arguments>
 TRANSFERSCORE_COMPILED_ONCE void compiled_once(const Body& body, const Arguments&... arguments) {
@@ -43,7 +50,7 @@ struct Execution {
 
   /// For one step of so many operations: short ones end before another thread has woken up.
   Execution for_step(double operations) const {
-    constexpr double worth_waking = 2e6;
+    constexpr double worth_waking = any_work_pays ? 0 : 2e6;
     return operations < worth_waking ? alone() : *this;
   }
 
@@ -76,22 +83,41 @@ class FirstError {
   std::atomic<bool> caught_{false};
 };
 
+/// member(number) on so many threads at once, number 0 on this one.
+template <class Member>
+void on_threads(int n_threads, const Member& member) {
+#ifdef TRANSFERSCORE_STD_THREADS
+  // For the thread sanitizer, which does not see how GNU's OpenMP runtime starts and joins threads.
+  std::vector<std::thread> others;
+  for (int number = 1; number < n_threads; ++number) others.emplace_back([&member, number] { member(number); });
+  member(0);
+  for (std::thread& other : others) other.join();
+#elif defined(_OPENMP)
+#pragma omp parallel num_threads(n_threads)
+  member(omp_get_thread_num());
+#else
+  static_cast<void>(n_threads);
+  member(0);
+#endif
+}
+
 /// kernel(execution) with a team of threads for its parallel steps; on one thread where the work
 /// (multiplications, say) is too small to pay for waking others.
 template <class Kernel>
 void with_team(const Execution& execution, double work, const Kernel& kernel) {
-  constexpr double worth_a_thread = 8e6;
-#ifdef _OPENMP
+  constexpr double worth_a_thread = any_work_pays ? 0 : 8e6;
+#if defined(_OPENMP) || defined(TRANSFERSCORE_STD_THREADS)
   if (execution.n_threads > 1 && work >= worth_a_thread) {
     Team team(execution.checkpoint);
     FirstError error;
-#pragma omp parallel num_threads(execution.n_threads)
-    if (omp_get_thread_num() == 0) {
-      error.guard([&] { compiled_once(kernel, Execution{execution.n_threads, execution.checkpoint, &team}); });
-      team.close();
-    } else {
-      error.guard([&] { team.serve(); });
-    }
+    on_threads(execution.n_threads, [&](int number) {
+      if (number == 0) {
+        error.guard([&] { compiled_once(kernel, Execution{execution.n_threads, execution.checkpoint, &team}); });
+        team.close();
+      } else {
+        error.guard([&] { team.serve(); });
+      }
+    });
     error.rethrow();
     return;
   }
