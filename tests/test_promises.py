@@ -886,6 +886,21 @@ def test_3_6_every_skip_has_a_reason() -> None:
                 assert node.args or "reason" in names, place
 
 
+# 3.8
+
+
+@needs_sources
+def test_3_8_every_kernel_is_in_the_driver_and_every_planted_fault_has_a_checker() -> None:
+    driver = {file.name: file.read_text("utf-8") for file in (ROOT / "cpp/driver").glob("*.cpp")}
+    included = set(re.findall(r'#include "transferscore/(\w+)\.hpp"', "".join(driver.values())))
+    kernels = {file.stem for file in (ROOT / "cpp/include/transferscore").glob("*.hpp")}
+    assert kernels <= included, "the driver has no case of it"
+    planted = set(re.findall(r'fault == "(\w+)"', driver["main.cpp"]))
+    checkers = (ROOT / ".ci" / "checkers").read_text("utf-8")
+    seen = re.findall(r"(?:faults=|sees )'?([a-z ]+?)'?(?: ;;| valgrind)", checkers)
+    assert planted == {fault for several in seen for fault in several.split()}
+
+
 # 4
 
 
