@@ -15,6 +15,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -401,6 +402,108 @@ def test_0_7_a_data_set_scores_inside_the_workers_of_a_data_loader() -> None:
     assert found == [(value, 1)] * 4
 
 
+EXECUTORS = ("threads", "loky", "joblib's threads", "Dask's threads", "Dask's processes", "loader")
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_0_7_executors_of_others_give_the_bits_of_a_single_call(executor: str) -> None:
+    needed = {"loky": "joblib", "joblib's threads": "joblib", "loader": "torch"}
+    module = needed.get(executor, "dask" if "Dask" in executor else "concurrent")
+    pytest.importorskip(module, reason=f"{executor}: not installed here")
+    code = f"""
+import functools, json, sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import transferscore
+
+def run(executor, call, tasks):
+    if executor == "threads":
+        with ThreadPoolExecutor(3) as pool:
+            return list(pool.map(call, tasks))
+    if executor in ("loky", "joblib's threads"):
+        import joblib
+        backend = "loky" if executor == "loky" else "threading"
+        jobs = (joblib.delayed(call)(task) for task in tasks)
+        return joblib.Parallel(n_jobs=2, backend=backend)(jobs)
+    if executor == "loader":
+        from torch.utils.data import DataLoader
+        # With workers that are spawned; those that are forked have a test of their own.
+        options = dict(num_workers=1, multiprocessing_context="spawn", batch_size=None)
+        return list(DataLoader(tasks, collate_fn=call, **options))
+    import dask
+    scheduler = "threads" if executor == "Dask's threads" else "processes"
+    jobs = [dask.delayed(call)(task) for task in tasks]
+    return list(dask.compute(*jobs, scheduler=scheduler, num_workers=2))
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    X, tasks = rng.normal(size=(2000, 200)), [np.arange(2000) % k for k in range(2, 8)]
+    call = functools.partial(transferscore.h_score, X)
+    expected = [transferscore.h_score(X, y, n_threads=2).hex() for y in tasks]  # starts threads
+    found = [float(value).hex() for value in run({executor!r}, call, tasks)]
+    print(json.dumps([expected, found]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    expected, found = json.loads(done.stdout.splitlines()[-1])
+    assert len(set(expected)) == 6
+    assert found == expected
+
+
+# 0.8
+
+
+def every_score_in_hexadecimal() -> dict[str, str]:
+    """The value of each score of the registry on features and labels of its own kind."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(300) % 4)
+    X = np.abs(rng.normal(size=(300, 12)) + np.eye(12)[y])
+    names = np.array(["b", "d", "a", "c"])[y]  # a hash of a string differs between processes
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, score in transferscore.scores().items():
+            of_numbers = name in ("linear_mse", "effective_rank")
+            given = X / X.sum(axis=1, keepdims=True) if name == "leep" else X
+            positional, named = arguments(name, given, y if of_numbers else names)
+            found[name] = float(score.compute(*positional, **named)).hex()
+    return found
+
+
+@functools.cache
+def bits_here() -> dict[str, str]:
+    return every_score_in_hexadecimal()
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
+def test_0_8_fresh_processes_give_the_same_bits_for_every_score(hash_seed: str) -> None:
+    functions = (values_of, arguments, every_score_in_hexadecimal)
+    code = "\n".join(
+        [
+            "from __future__ import annotations",
+            "import json, warnings, numpy as np, transferscore",
+            f"OF_DISCRETE = {OF_DISCRETE!r}",
+            *map(inspect.getsource, functions),
+            "first, second = every_score_in_hexadecimal(), every_score_in_hexadecimal()",
+            "assert first == second",
+            "print(json.dumps(first))",
+        ]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(bits_here()) == set(SCORES)
+    assert json.loads(done.stdout) == bits_here()
+
+
 # 0.9
 
 
@@ -751,6 +854,36 @@ def test_2_8_threads_of_an_executor_use_one_thread_each() -> None:
     finally:
         transferscore.set_num_threads(None)
     assert np.ravel(found.values).tolist() == [1.0] * 4
+
+
+def test_2_10_sixty_four_calls_at_once_equal_single_ones() -> None:
+    def call(i: int) -> bytes:
+        name = list(SCORES)[i % len(SCORES)]
+        n, k = 60 + 45 * (i % 9), 1 + i % 3
+        X, y = network_features(n, 4 + i % 13, 3, seed=i)
+        if name == "leep":
+            X = scaled_to_probabilities(X + 0.1)
+        positional, named = arguments(name, X, y)
+        with transferscore.num_threads(k):
+            value = SCORES[name].compute(*positional, **named)
+            result = transferscore.sinkhorn(X, X[::-2] + 0.1, relative_epsilon=0.2)
+            assert transferscore.get_num_threads() == k
+        large = transferscore.h_score(*LARGE, n_threads=1 + (i + 1) % 3)
+        return np.array([value, large, *result.f, *result.g]).tobytes()
+
+    LARGE = network_features(1500, 100, 5)  # worth several threads
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = [call(i) for i in range(64)]
+        together = threading.Barrier(64)
+
+        def at_once(i: int) -> bytes:
+            together.wait(timeout=300)
+            return call(i)
+
+        with ThreadPoolExecutor(64) as pool:
+            found = list(pool.map(at_once, range(64)))
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", [name for name in SCORES if name != "effective_rank"])

@@ -24,7 +24,7 @@ from transferscore import _backend, _doctor, _threads
 
 HAS_OPENMP = _backend.backend.__openmp__ != 0
 # Those with an OpenMP runtime of their own, where they are installed.
-OTHER_LIBRARIES = ["rich", *filter(importlib.util.find_spec, ("torch", "sklearn"))]
+OTHER_LIBRARIES = ["rich", *filter(importlib.util.find_spec, ("torch", "sklearn", "xgboost"))]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 needs_sigint = pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as POSIX does")
 
@@ -170,7 +170,13 @@ print(json.dumps([expected, solved(data, 3), answers]))
 
 
 @pytest.mark.parametrize(
-    ("method", "n_threads"), [pytest.param("fork", 1, marks=needs_fork), ("spawn", 3)]
+    ("method", "n_threads"),
+    [
+        pytest.param("fork", 1, marks=needs_fork),
+        ("spawn", 3),
+        # Forked from a server without this library, which each worker imports after the fork.
+        pytest.param("forkserver", 3, marks=needs_fork),
+    ],
 )
 def test_a_pool_of_processes_scores_as_its_parent_does(method, n_threads):
     found = child(
@@ -528,6 +534,58 @@ print(json.dumps([right, expected, found]))
     assert set(found) <= {None, expected}
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address space is limited there")
+def test_lack_of_memory_is_an_exception_in_every_score():
+    right, found = child(
+        """
+import resource, warnings
+warnings.simplefilter("ignore")
+X, y = problem(800, 150, 4)
+X, half = np.abs(X), np.abs(X[:, :1]) > 0.7
+
+def calls():
+    for name, score in transferscore.scores().items():
+        if name == "leep":
+            P = X / X.sum(axis=1, keepdims=True)
+            yield name, lambda s=score: s.compute(P, y)
+        elif name in ("nce", "maximal_h_score", "hgr_correlation"):
+            t = half[:, 0].astype(int)
+            by_name = dict(source_labels=t, target_labels=y)
+            given = ((), by_name) if name == "nce" else ((t, y), {})
+            yield name, lambda s=score, g=given: s.compute(*g[0], **g[1])
+        elif name == "effective_rank":
+            yield name, lambda s=score: s.compute(X)
+        elif name == "task_transferability":
+            yield name, lambda s=score: s.compute(X, y, optimal=X)
+        else:
+            yield name, lambda s=score: s.compute(X, y)
+
+expected = {name: call() for name, call in calls()}
+found = {name: [] for name in expected}
+for kibibytes in (0, 500, 2500, 1 << 20):
+    for name, call in calls():
+        pages = int(open("/proc/self/statm").read().split()[0])
+        room = pages * resource.getpagesize() + (kibibytes << 10)
+        resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
+        try:
+            found[name].append(call() == expected[name])
+        except MemoryError:
+            found[name].append(None)
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+print(json.dumps([{name: call() for name, call in calls()} == expected, found]))
+""",
+        # What earlier calls have freed goes back at once, or it would be there for the next.
+        MALLOC_MMAP_THRESHOLD_=str(64 * 1024),
+        MALLOC_TRIM_THRESHOLD_="0",
+    )
+    assert right
+    assert set(found) == set(transferscore.scores())
+    outcomes = [each for of_score in found.values() for each in of_score]
+    assert False not in outcomes  # the right value or none
+    assert None in outcomes
+    assert all(of_score[-1] for of_score in found.values())  # where there is room, the value
+
+
 FAR = task(600, 600)
 FAR["source_features"][1] = 1e300  # not among the rows from which the scale is taken
 TOO_LARGE = {
@@ -766,6 +824,9 @@ X, y = problem(3000, 300)
 if "sklearn" in sys.modules:  # its own OpenMP threads beside ours
     from sklearn.cluster import KMeans
     KMeans(4, n_init=1, random_state=0).fit(X)
+if "xgboost" in sys.modules:
+    import xgboost
+    xgboost.train({"nthread": 2}, xgboost.DMatrix(X[:, :5], y), num_boost_round=2)
 print(json.dumps(transferscore.h_score(X, y, n_threads=2).hex()))
 """,
         setup=f"import {modules[0]}\nimport {modules[1]}\n" + SETUP,

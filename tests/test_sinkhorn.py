@@ -426,6 +426,14 @@ def test_bits_of_a_given_cost_do_not_depend_on_the_number_of_threads(dtype):
     assert others == [one] * 3
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_budgets_that_let_the_same_be_stored_give_the_same_bits(dtype):
+    x, z = (points[:400] for points in large(dtype))
+    for budgets in ((2**28, 2**30, 2**40), (0, 1, 1000)):
+        found = {bits(sinkhorn(x, z, relative_epsilon=0.1, memory_budget=k)) for k in budgets}
+        assert len(found) == 1
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_costs_computed_anew_equal_stored_ones(dtype, shape):
@@ -745,6 +753,38 @@ def test_tiny_epsilon_leaves_everything_finite(relative_epsilon, dtype):
     assert np.isfinite(numbers).all()
     assert np.isfinite(result.coupling()).all()
     assert not result.converged
+
+
+@pytest.mark.filterwarnings("ignore::transferscore.ConvergenceWarning")
+@pytest.mark.parametrize("offset", [0.0, 1e3, -1e6])
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+def test_sweep_of_epsilon_over_scales_and_offsets_of_points(scale, offset):
+    x, z = clouds(30, 40)
+    C = reference.squared_distances(x, z)
+    unit = scale**2
+    moved = [scale * (points + offset) for points in (x, z)]
+    for relative_epsilon in 10.0 ** np.arange(0, -7, -1):
+        options = {"relative_epsilon": relative_epsilon, "tol": 1e-9, "max_iter": 1000}
+        plain = sinkhorn(x, z, **options)
+        result = sinkhorn(*moved, **options)
+        # An offset has rounded the points: their own costs judge the result.
+        own = reference.squared_distances(*(points / scale - offset for points in moved))
+        lost = np.abs(own - C).max() / C.mean()
+        assert np.isfinite(result.coupling()).all()
+        again = reference.from_potentials(
+            own, result.f / unit, result.g / unit, epsilon=result.epsilon / unit
+        )
+        slack = 16 * (lost + np.finfo(float).eps) / relative_epsilon
+        assert abs(again.marginal_error - result.marginal_error) <= slack + RECOMPUTED["float64"]
+        assert result.converged == (result.marginal_error <= result.tol)
+        if relative_epsilon >= 0.1:
+            assert result.converged
+        atol = (SOLVED["float32"] + slack) * C.mean()
+        if result.converged and plain.converged:
+            for name in ("epsilon", "transport_cost", "regularised_cost", "f", "g"):
+                np.testing.assert_allclose(
+                    getattr(result, name) / unit, getattr(plain, name), rtol=0, atol=atol
+                )
 
 
 # -------------------------------------------------------------------------------- hostile
