@@ -98,7 +98,8 @@ class Cases {
 
 inline void add_case(std::string name, Case body) { Cases::all().emplace_back(std::move(name), std::move(body)); }
 
-/// A case for each shape, and for each kind of values at one shape; of both types.
+/// A case for each shape, and for each kind of values at a shape with more samples than features and one with fewer;
+/// of both types.
 template <class Body>
 void add_for_problems(const std::string& name, const Body& body) {
   const auto add = [&](const Shape& shape, Values values) {
@@ -112,7 +113,7 @@ void add_for_problems(const std::string& name, const Body& body) {
     });
   };
   for (const Shape& shape : shapes) add(shape, Values::usual);
-  for (const Values values : all_values) add({40, 12, 3}, values);
+  for (const Values values : all_values) add({40, 12, 3}, values), add({20, 30, 3}, values);
 }
 
 }  // namespace transferscore

@@ -31,7 +31,7 @@ void add_maps(const std::string& type) {
       const std::vector<L> a = label_map<L>(n, 0), b = label_map<L>(n, 1);
       const std::vector<LabelMap<L>> maps{{a.data(), size.depth, size.height, size.width},
                                           {b.data(), size.depth, size.height, size.width}};
-      for (const Index squared_radius : {1, 2, 30})
+      for (const Index squared_radius : {1, 2, 30, 400})
         for (const Index connectivity : {1, 2}) {
           std::vector<std::uint8_t> first(n), second(n);
           const std::vector<L> ignored{static_cast<L>(-1)};
@@ -56,9 +56,9 @@ void add_maps(const std::string& type) {
 
 /// Images (n, height, width, channels) of one type, from the last row to the first.
 template <class P>
-void add_images(const std::string& type, NumberType number) {
-  const Index n = 11, height = 4, width = 6, channels = 3;
-  add_case("images " + type, [=](const Execution& on, Digest& digest) {
+void add_images(const std::string& type, NumberType number, Index channels) {
+  const Index n = 11, height = 4, width = 6;
+  add_case("images " + type + " " + std::to_string(channels), [=](const Execution& on, Digest& digest) {
     std::vector<P> pixels(n * height * width * channels);
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<P>(i * i % 97);
     const auto step = static_cast<Index>(sizeof(P));
@@ -108,10 +108,12 @@ const Cases cases([] {
   add_maps<std::uint8_t>("uint8");
   add_maps<std::uint16_t>("uint16");
   add_maps<std::uint64_t>("uint64");
-  add_images<std::uint8_t>("uint8", NumberType::uint8);
-  add_images<std::int16_t>("int16", NumberType::int16);
-  add_images<float>("float", NumberType::float32);
-  add_images<std::uint64_t>("uint64", NumberType::uint64);
+  for (const Index channels : {1, 3}) {
+    add_images<std::uint8_t>("uint8", NumberType::uint8, channels);
+    add_images<std::int16_t>("int16", NumberType::int16, channels);
+    add_images<float>("float", NumberType::float32, channels);
+    add_images<std::uint64_t>("uint64", NumberType::uint64, channels);
+  }
   add_gathering<float>("float");
   add_gathering<double>("double");
 });

@@ -35,7 +35,22 @@ const Cases cases([] {
     for (const bool ledoit_wolf : {false, true})
       add(h_score<T>(p.features(), p.labels(), HScoreOptions{ledoit_wolf, ledoit_wolf ? 0 : 0.1, false, false}, on),
           digest);
-    add(h_score<T>(p.features(), p.labels(), HScoreOptions{false, 0, true, false}, on), digest);
+    for (const double intensity : {0.0, 0.1})
+      add(h_score<T>(p.features(), p.labels(), HScoreOptions{false, intensity, true, false}, on), digest);
+  });
+  // Large enough for products in single precision, and for eigenvectors by iteration.
+  add_case("large", [](const Execution& on, Digest& digest) {
+    const auto p = problem<float>(1500, 300, 5);
+    for (const double intensity : {0.0, 0.1})
+      for (const bool alone : {false, true})
+        add(h_score<float>(p.features(), p.labels(), HScoreOptions{false, intensity, intensity > 0, alone}, on),
+            digest);
+    digest.add(transrate<float>(p.features(), p.labels(), 1e-4, ClassWeights::size, on));
+    digest.add(gbc<float>(p.features(), p.labels(), GbcOptions{{32, 0}, false, 1e-4}, on));
+    std::vector<float> gradient(p.x.size());
+    digest.add(
+        h_score_gradient<float>(p.features(), p.labels(), HScoreOptions{true, 0, false}, gradient.data(), on).value);
+    digest.add(gradient);
   });
   add_for_problems("label sets", [](const auto& p, const Execution& on, Digest& digest) {
     using T = std::decay_t<decltype(p.x[0])>;
@@ -49,10 +64,11 @@ const Cases cases([] {
   add_for_problems("h_score_gradient", [](const auto& p, const Execution& on, Digest& digest) {
     using T = std::decay_t<decltype(p.x[0])>;
     std::vector<T> gradient(p.x.size());
-    const auto result =
-        h_score_gradient<T>(p.features(), p.labels(), HScoreOptions{false, 0.1, false}, gradient.data(), on);
-    digest.add(result.value);
-    digest.add(gradient);
+    for (const bool ledoit_wolf : {false, true}) {
+      const HScoreOptions options{ledoit_wolf, ledoit_wolf ? 0 : 0.1, false};
+      digest.add(h_score_gradient<T>(p.features(), p.labels(), options, gradient.data(), on).value);
+      digest.add(gradient);
+    }
   });
   add_for_problems("soft_hgr", [](const auto& p, const Execution& on, Digest& digest) {
     using T = std::decay_t<decltype(p.x[0])>;
