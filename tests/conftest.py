@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-# Shells start what runs in the background deaf to Ctrl-C, which children of the tests would inherit.
+# Shells start what runs in the background deaf to Ctrl-C, which children of tests would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
