@@ -1,4 +1,4 @@
-"""What is installed passes the checks of wheels, and each check sees a fault that is planted for it."""
+"""What is installed passes the checks of wheels, and each check sees a planted fault."""
 
 from __future__ import annotations
 
@@ -104,7 +104,13 @@ def build(tmp_path: Path) -> Build:
     return compiled
 
 
-SUM = "double sum(const double *x) { double s = 0; for (int i = 0; i < 64; ++i) s += x[i]; return s; }"
+SUM = """
+double sum(const double *x) {
+  double s = 0;
+  for (int i = 0; i < 64; ++i) s += x[i];
+  return s;
+}
+"""
 
 
 @needs_binutils

@@ -2,8 +2,8 @@
 
 python tests/wheel_checks.py dist/*.whl
 
-`test_wheel.py` runs the same over what is installed, and shows each check a fault. Needs nothing but
-the standard library and, for shared objects of Linux, `objdump` and `readelf`.
+`test_wheel.py` runs the same over what is installed, and shows each check a fault. Needs nothing
+but the standard library and, for shared objects of Linux, `objdump` and `readelf`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPILED_IN = {"eigen": "MPL-2.0", "pybind11": "BSD-3-Clause"}
 LIBRARIES = re.compile(
     r"lib(gomp(-\w+)?|stdc\+\+|gcc_s|m|c|pthread|dl|rt)\.so\.[\d.]+|ld-linux[\w-]*\.so\.\d+"
 )
-# Folders where people and services build, and sources by their full path but for those of the system.
+# Folders where people and services build, and sources by full path but for the system's own.
 PLACES = re.compile(
     rb"/(?:home|root|tmp|Users|private|project|host|io|work|github|runner)/[\w./+-]{3,}"
     rb"|[A-Za-z]:\\\\?(?:Users|a|hostedtoolcache)\\[\w.\\+-]{3,}"
