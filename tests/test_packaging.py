@@ -10,6 +10,9 @@ import inspect
 import io
 import pkgutil
 import re
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -91,6 +94,32 @@ def test_types_are_shipped() -> None:
 def test_licences_are_shipped() -> None:
     shipped = importlib.metadata.metadata("transferscore").get_all("License-File") or []
     assert {"LICENSE", "LICENSES/MPL-2.0.txt", "LICENSES/THIRD-PARTY.md"} <= set(shipped)
+
+
+@needs_sources
+def test_the_source_archive_is_complete_and_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds what git does but for workflows, and is made without git or any other program."""
+    backend = pytest.importorskip("scikit_build_core.build", reason="makes the source archive")
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git to compare with")
+    command = [git, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    expected = {
+        name
+        for name in listed.split("\0")
+        if (ROOT / name).is_file() and not name.startswith((".ci/", ".github/"))
+    }
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PATH", "")
+    archives = [tmp_path / str(k) / backend.build_sdist(str(tmp_path / str(k))) for k in (1, 2)]
+    with tarfile.open(archives[0]) as archive:
+        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    assert names == expected | {"PKG-INFO"}
+    assert archives[0].read_bytes() == archives[1].read_bytes()
 
 
 # The extension and its stub
