@@ -268,7 +268,9 @@ def start(app: Sphinx, index: str) -> str:
     docs = Path(app.srcdir)
     app.env.note_dependency(str(docs.parent / "README.md"))
     readme = (docs.parent / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
-    readme = re.sub(r"\]\((LICENSES?|CONTRIBUTING|CHANGELOG|SECURITY|python/|bench/)", r"](../\1", readme)
+    readme = re.sub(
+        r"\]\((LICENSES?|CONTRIBUTING|CHANGELOG|SECURITY|python/|bench/)", r"](../\1", readme
+    )
     pages = {path.stem for path in docs.glob("*.md")} - {"index", "scores"}
     new = sorted(page for page in pages if not re.search(rf"^{page}$", index, re.M))
     named = "".join(f"{page}\n" for page in new)
