@@ -10,6 +10,9 @@ import inspect
 import io
 import pkgutil
 import re
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -93,6 +96,32 @@ def test_licences_are_shipped() -> None:
     assert {"LICENSE", "LICENSES/MPL-2.0.txt", "LICENSES/THIRD-PARTY.md"} <= set(shipped)
 
 
+@needs_sources
+def test_the_source_archive_is_complete_and_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds what git does but for workflows, and is made without git or any other program."""
+    backend = pytest.importorskip("scikit_build_core.build", reason="makes the source archive")
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git to compare with")
+    command = [git, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    expected = {
+        name
+        for name in listed.split("\0")
+        if (ROOT / name).is_file() and not name.startswith((".ci/", ".github/"))
+    }
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PATH", "")
+    archives = [tmp_path / str(k) / backend.build_sdist(str(tmp_path / str(k))) for k in (1, 2)]
+    with tarfile.open(archives[0]) as archive:
+        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    assert names == expected | {"PKG-INFO"}
+    assert archives[0].read_bytes() == archives[1].read_bytes()
+
+
 # The extension and its stub
 
 
@@ -100,39 +129,137 @@ def stub(name: str) -> ast.Module:
     return ast.parse(PACKAGE.joinpath(name).read_text(encoding="utf-8"))
 
 
-def functions(body: list[ast.stmt]) -> dict[str, list[str]]:
-    """The argument names of each function, without `self`."""
-    return {
-        node.name: [
-            argument.arg
-            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-            if argument.arg != "self"
-        ]
-        for node in body
-        if isinstance(node, ast.FunctionDef)
-    }
+def functions(body: list[ast.stmt]) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def public(module: ModuleType) -> set[str]:
     return {name for name in dir(module) if not name.startswith("_")}
 
 
-def signatures(function: Any) -> list[list[str]]:
-    """The argument names of each overload, from the lines that pybind11 puts into a docstring."""
-    lines = re.findall(rf"^(?:\d+\. )?{function.__name__}\((.*)\) -> ", function.__doc__, re.M)
-    return [re.findall(r"(\w+): ", line) for line in lines]
+def overloads(function: Any) -> list[ast.FunctionDef]:
+    """The lines that pybind11 puts into a docstring, which are Python.
+
+    `inspect.signature` knows nothing of them, and so mypy's stubtest doesn't either: it compares
+    names alone.
+    """
+    lines = re.findall(rf"^(?:\d+\. )?({function.__name__}\(.*\) -> .*)$", function.__doc__, re.M)
+    module = ast.parse("".join(f"def {line}: ...\n" for line in lines))
+    return [node for node in module.body if isinstance(node, ast.FunctionDef)]
+
+
+ONE_WORD = (
+    (r"typing\.Supports(Int|Float)( \| typing\.SupportsIndex)?", lambda m: m[1].lower()),
+    (r"(?:typing\.)?Annotated\[(.*), ['\"]FixedSize.*?\]", r"\1"),
+    (r"(?:typing\.)?Annotated\[numpy\.typing\.ArrayLike, (?:np|numpy)\.(\w+)\]", r"array_of_\1"),
+    (r"(?:numpy\.typing\.)?NDArray\[(?:(?:np|numpy)\.)?(\w+?)_?\]", r"array_of_\1"),
+    (r"(?:collections\.abc\.)?Sequence\[", "list["),
+)
+
+
+def type_of(node: ast.expr | None, names: dict[str, str]) -> str:
+    """An annotation in the words that stub and extension share, with names of the stub replaced."""
+    assert node is not None
+    text = ast.unparse(node)
+    for _ in range(2):  # names stand for other names
+        text = re.sub(r"\b[A-Z]\w+\b(?!\[)", lambda m: names.get(m[0], m[0]), text)
+    for pattern, word in ONE_WORD:
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def words_of(text: str) -> tuple[int, set[str]]:
+    """How many lists are around a type, and what is in it: overloads added up give a union."""
+    lists = re.match(r"(list\[)*", text)
+    assert lists is not None
+    return lists[0].count("["), set(re.findall(r"\w+", text)) - {"list"}
+
+
+def parts_of(text: str) -> list[ast.expr]:
+    """Of `tuple[...]`."""
+    subscript = ast.parse(text, mode="eval").body
+    assert isinstance(subscript, ast.Subscript)
+    assert isinstance(subscript.slice, ast.Tuple)
+    return subscript.slice.elts
+
+
+def assert_signatures_agree(
+    promised: ast.FunctionDef, extension: Any, names: dict[str, str]
+) -> None:
+    """Arguments in their order, by name alone or not, of which types; what is returned."""
+    found = overloads(extension)
+    assert found
+    stubs = [each for each in promised.args.args if each.arg != "self"]
+    for overload in found:
+        assert [each.arg for each in overload.args.args] == [each.arg for each in stubs]
+        assert [each.arg for each in overload.args.kwonlyargs] == [
+            each.arg for each in promised.args.kwonlyargs
+        ]
+        assert len(overload.args.defaults) == len(promised.args.defaults)
+        assert [each is None for each in overload.args.kw_defaults] == [
+            each is None for each in promised.args.kw_defaults
+        ]
+    alternatives = zip(
+        *([*overload.args.args, *overload.args.kwonlyargs] for overload in found), strict=True
+    )
+    for argument, taken in zip([*stubs, *promised.args.kwonlyargs], alternatives, strict=True):
+        depth, words = words_of(type_of(argument.annotation, names))
+        if words & {"Any", "array_of_Any"}:
+            continue
+        seen = [words_of(type_of(each.annotation, {})) for each in taken]
+        assert {lists for lists, _ in seen} == {depth}, argument.arg
+        assert set().union(*(each for _, each in seen)) == words, argument.arg
+
+    returned = type_of(promised.returns, names)
+    for overload in found:
+        value = type_of(overload.returns, {})
+        (word,) = re.findall(r"^\w+", value)
+        assert word in re.findall(r"(?:^|\| )(\w+)", returned)
+        if value.startswith("tuple[") and "..." not in returned:
+            assert len(parts_of(value)) == len(parts_of(returned))
+
+
+def names_of(module: ast.Module) -> dict[str, str]:
+    """What short names of types stand for in a stub."""
+    return {
+        ast.unparse(node.targets[0]): ast.unparse(node.value)
+        for node in module.body
+        if isinstance(node, ast.Assign)
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("intensity: float", "intensity: int"),
+        ("ids: NDArray[np.int32]", "ids: NDArray[np.int64]"),
+        ("features: Features", "features: Matrix"),
+        ("n_classes: list[int]", "n_classes: int"),
+        ("n_classes: list[int], *", "n_classes: list[int]"),
+        ("n_threads: int", "n_threads: int=1"),
+        ("as_if_alone: bool, n_threads: int", "n_threads: int, as_if_alone: bool"),
+        ("tuple[NDArray[np.float64], float, int, float]", "float"),
+    ],
+)
+def test_a_fault_of_the_stub_is_seen(old: str, new: str) -> None:
+    module = stub("_core.pyi")
+    (protocol,) = (node for node in module.body if isinstance(node, ast.ClassDef))
+    text = ast.unparse(functions(protocol.body)["h_score"])
+    assert old in text
+    (changed,) = functions(ast.parse(text.replace(old, new)).body).values()
+    with pytest.raises(AssertionError):
+        assert_signatures_agree(changed, _backend.backend.h_score, names_of(module))
 
 
 @pytest.mark.parametrize("level", _backend.usable_levels())
 def test_stub_of_the_extension(level: str) -> None:
-    (protocol,) = (node for node in stub("_core.pyi").body if isinstance(node, ast.ClassDef))
+    module = stub("_core.pyi")
+    (protocol,) = (node for node in module.body if isinstance(node, ast.ClassDef))
     promised = functions(protocol.body)
     extension = importlib.import_module(f"transferscore._core_{level}")
     assert public(extension) == set(promised)
-    for name, arguments in promised.items():
-        overloads = signatures(getattr(extension, name))
-        assert overloads
-        assert all(overload == arguments for overload in overloads)
+    for name, signature in promised.items():
+        assert_signatures_agree(signature, getattr(extension, name), names_of(module))
 
     attributes = {node.target.id for node in protocol.body if isinstance(node, ast.AnnAssign)}  # type: ignore[union-attr]
     assert {name for name in attributes if not hasattr(extension, name)} == set()
@@ -142,8 +269,8 @@ def test_stub_of_the_extension(level: str) -> None:
 def test_stub_of_the_probe() -> None:
     promised = functions(stub("_cpu.pyi").body)
     assert public(_cpu) == set(promised)
-    for name, arguments in promised.items():
-        assert signatures(getattr(_cpu, name)) == [arguments]
+    for name, signature in promised.items():
+        assert_signatures_agree(signature, getattr(_cpu, name), {})
 
 
 # Docstrings

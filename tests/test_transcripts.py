@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import sys
@@ -15,6 +17,7 @@ import pytest
 from rich.text import Text
 
 from conftest import blocks
+from golden_scores import digest
 from test_cli import Full, Terminal
 from transferscore import cli
 
@@ -79,6 +82,21 @@ def files(tmp_path, monkeypatch):
     Path("scores.csv").write_text("\n".join(["task,model,good,poor", *scores]))
     measured = [f"{t},{m},{a:.6f}" for t, m, a in rows]
     Path("accuracies.csv").write_text("\n".join(["task,model,accuracy", *measured]))
+
+
+def test_the_transcripts_are_of_these_files():
+    """To four decimals: what is drawn from a normal distribution may differ in the last bits."""
+    content = hashlib.sha256()
+    for path in sorted(Path().rglob("*.*")):
+        if path.suffix == ".csv":
+            content.update(path.read_bytes().replace(b"\r\n", b"\n"))
+            continue
+        loaded = np.load(path)
+        arrays = [loaded[key] for key in sorted(loaded)] if path.suffix == ".npz" else [loaded]
+        for array in arrays:
+            content.update(digest(np.round(array.astype(np.float64), 4) + 0.0).encode())
+    listed = json.loads((GOLDEN.parent / "files.json").read_text(encoding="utf-8"))
+    assert listed[GOLDEN.name]["input"] == content.hexdigest()
 
 
 def transcript(code, out, err):

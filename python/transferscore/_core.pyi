@@ -21,6 +21,8 @@ class Extension(Protocol):
     __isa__: str
     __compiler__: str
     __openmp__: int
+    __eigen__: str
+    __pybind11__: str
 
     def first_nonfinite(self, values: Features, n_threads: int) -> int: ...
     def class_ids(
