@@ -497,6 +497,42 @@ def test_many_python_threads_get_the_transports_of_one():
 # --- Errors --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("main", ["sleeps", "computes"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "transferscore.sinkhorn(x, x[:600] + 1, tol=1e-300, max_iter=10**9)",
+        "transferscore.sinkhorn(x, x[:600] + 1, tol=1e-300, max_iter=10**9, n_threads=1)",
+        "transferscore.h_score(x, y)",
+    ],
+    ids=["long", "long on one thread", "many short ones"],
+)
+def test_a_daemon_thread_in_a_call_does_not_disturb_the_end_of_the_process(call, main):
+    script = f"""
+import threading, time
+import numpy as np
+import transferscore
+
+x, y = np.random.default_rng(0).normal(size=(700, 30)), np.arange(700) % 3
+
+def work():
+    while True:
+        {call}
+
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+end = time.perf_counter() + 0.3
+while time.perf_counter() < end:
+    {"time.sleep(0.1)" if main == "sleeps" else "sum(range(1000))"}
+print("over", flush=True)
+"""
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "over\n", "")
+
+
 def test_an_overflow_in_a_kernel_is_an_exception():
     X, y = problem(3000, 300)
     # Far beyond the rows from which the scale is taken, and too large to be squared.
