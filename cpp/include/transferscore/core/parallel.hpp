@@ -83,6 +83,9 @@ class FirstError {
   std::atomic<bool> caught_{false};
 };
 
+#if defined(_OPENMP) || defined(TRANSFERSCORE_STD_THREADS)
+#define TRANSFERSCORE_THREADS
+
 /// member(number) on so many threads at once, number 0 on this one.
 template <class Member>
 void on_threads(int n_threads, const Member& member) {
@@ -92,21 +95,19 @@ void on_threads(int n_threads, const Member& member) {
   for (int number = 1; number < n_threads; ++number) others.emplace_back([&member, number] { member(number); });
   member(0);
   for (std::thread& other : others) other.join();
-#elif defined(_OPENMP)
+#else
 #pragma omp parallel num_threads(n_threads)
   member(omp_get_thread_num());
-#else
-  static_cast<void>(n_threads);
-  member(0);
 #endif
 }
+#endif
 
 /// kernel(execution) with a team of threads for its parallel steps; on one thread where the work
 /// (multiplications, say) is too small to pay for waking others.
 template <class Kernel>
 void with_team(const Execution& execution, double work, const Kernel& kernel) {
   constexpr double worth_a_thread = any_work_pays ? 0 : 8e6;
-#if defined(_OPENMP) || defined(TRANSFERSCORE_STD_THREADS)
+#ifdef TRANSFERSCORE_THREADS
   if (execution.n_threads > 1 && work >= worth_a_thread) {
     Team team(execution.checkpoint);
     FirstError error;
