@@ -564,6 +564,7 @@ def side_of(result: Any) -> tuple[np.ndarray, np.ndarray]:
 def test_1_1_any_epsilon_on_costs_of_any_size(scale: float, dtype: Any) -> None:
     rng = np.random.default_rng(3)
     C = (scale * rng.random((12, 9))).astype(dtype)
+    single = dtype == np.float32  # a tenth of tol is lost in sums of single precision at most
     for epsilon in 10.0 ** np.arange(-8, 3):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", transferscore.ConvergenceWarning)
@@ -572,7 +573,8 @@ def test_1_1_any_epsilon_on_costs_of_any_size(scale: float, dtype: Any) -> None:
         assert np.isfinite([*numbers, *result.f, *result.g]).all(), epsilon
         rows, columns = side_of(result)
         error = np.abs(rows - 1 / 12).sum() + np.abs(columns - 1 / 9).sum()
-        assert error == pytest.approx(result.marginal_error, abs=RECOMPUTED["float32"])
+        slack = max(RECOMPUTED["float32"], result.tol / 10 if single else 0)
+        assert error == pytest.approx(result.marginal_error, abs=slack)
         assert result.converged == (result.marginal_error <= result.tol)
         if result.converged:
             assert error <= CONVERGED * result.tol
