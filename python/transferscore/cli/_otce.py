@@ -134,6 +134,8 @@ class OTCEReport(Tabular):
             "source_classes": "classes",
             "converged": "converged",
         }
+        # More digits than the marginal error leaves to W_D would be noise.
+        columns["domain_difference"] = [f"{W_D:#.5g}" for W_D in columns["domain_difference"]]
         rows = list(zip(*(columns[name] for name in shown), strict=True))
         notes = [f"target: {self.target}; higher is better, in nats; W_D in squared units"]
         return Sheet(tuple(shown.values()), rows, "rlrrrl", notes=notes)
