@@ -377,9 +377,9 @@ def test_warnings_that_are_errors_are_raised():
 
 X0, Y0 = np.eye(6)[:, :2], [0, 1, 0, 1, 0, 1]
 TEXTS = [
-    ([X0], {"t": Y0}, {}, TypeError, "`sources` must be a mapping from names to data, got list"),
-    ({}, {"t": Y0}, {}, ValueError, "`sources` must hold at least one entry, got none"),
-    ({"a": X0}, {}, {}, ValueError, "`targets` must hold at least one entry, got none"),
+    ([X0], {"t": Y0}, {}, TypeError, "`sources` must be a mapping of names to data, got list"),
+    ({}, {"t": Y0}, {}, ValueError, "`sources` must have at least one entry, got none"),
+    ({"a": X0}, {}, {}, ValueError, "`targets` must have at least one entry, got none"),
     ({1: X0}, {"t": Y0}, {}, TypeError, "`sources` must have text that is not empty as names, got"),
     ({"a": X0}, {"t": Y0}, {"score": 3}, TypeError, "`score` must be the name of a score or a fun"),
     ({"a": X0}, {"t": Y0}, {"score": "best"}, ValueError, "`score` must be among gbc, h_score, "),

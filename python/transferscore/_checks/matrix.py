@@ -8,20 +8,6 @@ from typing import Any
 from transferscore._checks.numbers import finite_result
 
 
-def named_data(value: object, name: str) -> dict[str, Any]:
-    """A mapping from distinct names to anything; not empty."""
-    if not isinstance(value, Mapping):
-        raise TypeError(
-            f"`{name}` must be a mapping from names to data, got {type(value).__name__}"
-        )
-    if not value:
-        raise ValueError(f"`{name}` must hold at least one entry, got none")
-    for key in value:
-        if not isinstance(key, str) or not key:
-            raise TypeError(f"`{name}` must have text that is not empty as names, got {key!r:.50}")
-    return dict(value)
-
-
 def score_of_pairs(value: object, names: Collection[str]) -> str:
     """The name of a score of a source and a target."""
     if not isinstance(value, str):

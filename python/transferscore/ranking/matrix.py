@@ -250,7 +250,8 @@ def score_matrix(
         n_threads = _checks.n_threads(n_threads)
     elif executor is not None:
         n_threads = 1
-    rows, columns = _checks.named_data(sources, "sources"), _checks.named_data(targets, "targets")
+    rows = _checks.named(sources, "sources", "data")
+    columns = _checks.named(targets, "targets", "data")
     run_all, elsewhere = engine(executor, keeps=log is not None)
     spread = executor is not None or log is not None
     found: dict[tuple[str, str], float] = {}
