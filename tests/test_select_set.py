@@ -63,26 +63,15 @@ def test_scores_are_those_of_the_features_side_by_side(options, dtype, widths):
     )
 
 
-def test_scores_are_the_definition():
-    found, y = sources(n=120, widths=(2, 4, 3))
-    result = select_set(found, y, **PLAIN)
-    expected = reference.h_score(side_by_side(found, result.names), y)
-    assert result.score == pytest.approx(expected, rel=FLOAT64)
-
-
-def test_first_is_the_best_alone_and_each_next_adds_the_most():
-    found, y = sources(seed=3)
-    result = select_set(found, y)
-    chosen = []
-    while True:
-        left = [name for name in found if name not in chosen]
-        best = max(left, key=lambda name: scored(found, [*chosen, name], y, {}))
-        if chosen and scored(found, [*chosen, best], y, {}) <= scored(found, chosen, y, {}):
-            break
-        chosen.append(best)
-        if len(chosen) == len(found):
-            break
-    assert list(result.names) == chosen
+@pytest.mark.parametrize("options", [{}, *OPTIONS[2:], {"k": 2}, {"min_gain": 0.2}], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_the_reference(options, dtype, seed):
+    found, y = sources(seed=seed, dtype=dtype)
+    result = select_set(found, y, **options)
+    chosen, scores = reference.select_set(list(found.values()), y, **options)
+    assert list(result.names) == [f"s{i}" for i in chosen]
+    np.testing.assert_allclose(result.scores, scores, rtol=FLOAT64)
 
 
 @given(seed=st.integers(0, 999), order=st.permutations(range(4)), threads=st.integers(1, 3))

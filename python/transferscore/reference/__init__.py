@@ -33,6 +33,7 @@ from transferscore.reference.pixel_h_score import pixel_h_score
 from transferscore.reference.quantise_pixels import quantise_pixels
 from transferscore.reference.region_relations import region_relation
 from transferscore.reference.sample_pixels import sample_pixels
+from transferscore.reference.select_set import select_set
 from transferscore.reference.sfda import sfda
 from transferscore.reference.sinkhorn import (
     absolute_epsilon,
@@ -78,6 +79,7 @@ __all__ = [
     "quantise_pixels",
     "region_relation",
     "sample_pixels",
+    "select_set",
     "sfda",
     "sinkhorn",
     "sinkhorn_divergence",
