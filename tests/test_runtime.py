@@ -494,9 +494,6 @@ def test_many_python_threads_get_the_transports_of_one():
     assert found == [[expected[k % 4]] * 2 for k in range(8)]
 
 
-# --- Errors --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("main", ["sleeps", "computes"])
 @pytest.mark.parametrize(
     "call",
@@ -531,6 +528,9 @@ print("over", flush=True)
             [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "over\n", "")
+
+
+# --- Errors --------------------------------------------------------------------------------------
 
 
 def test_an_overflow_in_a_kernel_is_an_exception():

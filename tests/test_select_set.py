@@ -63,7 +63,7 @@ def test_scores_are_those_of_the_features_side_by_side(options, dtype, widths):
     )
 
 
-@pytest.mark.parametrize("options", [{}, *OPTIONS[2:], {"k": 2}, {"min_gain": 0.2}], ids=str)
+@pytest.mark.parametrize("options", [*OPTIONS, {"k": 2}, {"min_gain": 0.2}], ids=str)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_the_reference(options, dtype, seed):
